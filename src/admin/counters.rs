@@ -1,0 +1,75 @@
+//! Counters that one worker writes and the scraper reads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number with one writer: no read-modify-write, so it costs a load and a store.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. Only the owning worker may call it.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Takes `n` away. Only the owning worker may call it.
+    #[inline]
+    pub fn sub(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(n), Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker counts of one shard; the names are twemproxy's.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct ShardCounters {
+    pub server_eof: Counter,
+    pub server_err: Counter,
+    pub server_timedout: Counter,
+    pub server_connections: Counter,
+    pub requests: Counter,
+    pub request_bytes: Counter,
+    pub responses: Counter,
+    pub response_bytes: Counter,
+    pub in_queue: Counter,
+    pub in_queue_bytes: Counter,
+    pub out_queue: Counter,
+    pub out_queue_bytes: Counter,
+}
+
+/// What one worker counts of one pool.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct PoolCounters {
+    pub client_eof: Counter,
+    pub client_err: Counter,
+    pub client_connections: Counter,
+    pub total_connections: Counter,
+    pub forward_error: Counter,
+    pub fragments: Counter,
+    pub shards: Vec<ShardCounters>,
+}
+
+/// What one worker counts; an `Arc` of it is shared with the scraper.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct WorkerCounters {
+    pub pools: Vec<PoolCounters>,
+}
+
+impl WorkerCounters {
+    /// Counters at zero for pools with these numbers of shards.
+    pub fn new(shards_of_pools: &[usize]) -> Self {
+        let pool = |&shards: &usize| PoolCounters {
+            shards: (0..shards).map(|_| ShardCounters::default()).collect(),
+            ..PoolCounters::default()
+        };
+        Self { pools: shards_of_pools.iter().map(pool).collect() }
+    }
+}

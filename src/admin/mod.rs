@@ -1,0 +1,3 @@
+//! What an operator sees: statistics and logs.
+
+pub mod counters;

@@ -1,0 +1,1 @@
+//! A connection from outside: the session.

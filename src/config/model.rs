@@ -1,0 +1,183 @@
+//! What a valid configuration means to the program.
+//!
+//! These types hold only values that were validated; what the user typed lives in the parser
+//! next door, and there is one conversion between the two.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole configuration: one pool or more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The pools, in the order of the file.
+    pub pools: Vec<Pool>,
+}
+
+/// Several Redis servers that look like one behind one listening address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pool {
+    /// The pool's name: its key at the top level of the file.
+    pub name: String,
+    /// Where clients connect.
+    pub listen: Listen,
+    /// The shards, sorted by name as twemproxy sorts them (length, then bytes). The index of a
+    /// server in this list is the shard index used everywhere else.
+    pub servers: Vec<Server>,
+    /// The hash of a key.
+    pub hash: Hash,
+    /// The two delimiters of a hash tag, when one is configured.
+    pub hash_tag: Option<[u8; 2]>,
+    /// Whether key bytes ≥ 0x80 are hashed sign-extended (x86 builds of twemproxy) or not.
+    pub key_bytes: KeyBytes,
+    /// How a hash becomes a shard.
+    pub distribution: Distribution,
+    /// How long a request may wait for its reply, from when it is queued. `None` waits for ever.
+    pub timeout: Option<Duration>,
+    /// The length of the listen queue.
+    pub backlog: u32,
+    /// How many clients may be connected at once; 0 is no limit but the process's files.
+    pub client_connections: u32,
+    /// The password sent to shards and required from clients.
+    pub redis_auth: Option<String>,
+    /// The database that links SELECT and that sessions start in.
+    pub redis_db: u32,
+    /// Whether links are opened at start-up rather than at the first request.
+    pub preconnect: bool,
+    /// Whether TCP keepalive is set on client and shard sockets.
+    pub tcpkeepalive: bool,
+    /// Whether SO_REUSEPORT is set on the listening socket.
+    pub reuseport: bool,
+    /// Whether a shard that stops answering loses its keys to the others until it returns.
+    pub auto_eject_hosts: bool,
+    /// Links per worker, shard and identity; a session uses the same one throughout.
+    pub server_connections: u32,
+    /// The earliest moment after its ejection at which a shard may return.
+    pub server_retry_timeout: Duration,
+    /// How many failures in a row eject a shard.
+    pub server_failure_limit: u32,
+    /// What ejection does to the ring.
+    pub ejection: Ejection,
+    /// The time between two heartbeats to one shard.
+    pub heartbeat_interval: Duration,
+    /// How long a heartbeat may go unanswered.
+    pub heartbeat_timeout: Duration,
+    /// How many good heartbeats in a row readmit a shard.
+    pub heartbeat_successes: u32,
+    /// How long a connection attempt to a shard may take.
+    pub connect_timeout: Duration,
+    /// The largest bulk string accepted from a client, in bytes (Redis: proto-max-bulk-len).
+    pub max_bulk: u64,
+    /// The most arguments of one command.
+    pub max_arguments: u64,
+    /// The longest inline command, in bytes.
+    pub max_inline: u64,
+    /// The largest whole command, in bytes (Redis: client-query-buffer-limit).
+    pub max_command: u64,
+    /// The largest whole reply accepted from a shard, in bytes.
+    pub max_reply: u64,
+    /// The deepest nesting of a reply.
+    pub max_nesting: u32,
+    /// Bytes of replies that may wait for one client; past it the client is disconnected
+    /// (Redis: client-output-buffer-limit).
+    pub client_output_limit: u64,
+    /// Bytes of requests that may wait on one link; past it the sessions that use it are not
+    /// read from until it drains.
+    pub link_output_limit: u64,
+    /// Requests of one session that may be in flight; past it the session is not read from.
+    pub client_pipeline_limit: u32,
+}
+
+/// A shard as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// The name that places the shard on the ring (twemproxy's naming rules).
+    pub name: String,
+    /// Where the shard listens.
+    pub address: Address,
+    /// The share of keys relative to the other servers; at least 1.
+    pub weight: u32,
+}
+
+/// An address to connect to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A host name or an IPv4 or IPv6 address (without brackets), and a port.
+    Tcp {
+        /// Host name or literal address.
+        host: String,
+        /// Port, 1–65535.
+        port: u16,
+    },
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Listen {
+    /// A host name or literal address (without brackets), and a port.
+    Tcp {
+        /// Host name or literal address.
+        host: String,
+        /// Port, 1–65535.
+        port: u16,
+    },
+    /// The path of a unix socket, and the permissions it gets.
+    Unix {
+        /// Where the socket is made.
+        path: PathBuf,
+        /// Permission bits, at most 0o777.
+        permissions: Option<u32>,
+    },
+}
+
+/// twemproxy's twelve hash functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Hash {
+    OneAtATime,
+    Md5,
+    Crc16,
+    Crc32,
+    Crc32a,
+    Fnv1_64,
+    Fnv1a64,
+    Fnv1_32,
+    Fnv1a32,
+    Hsieh,
+    Murmur,
+    Jenkins,
+}
+
+/// How key bytes ≥ 0x80 enter the hash functions written for C's `char`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyBytes {
+    /// Sign-extended, as twemproxy built for x86 does.
+    #[default]
+    Signed,
+    /// Zero-extended, as twemproxy built for aarch64 Linux does.
+    Unsigned,
+}
+
+/// How a hash becomes a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Distribution {
+    /// twemproxy's ketama continuum.
+    Ketama,
+    /// Modulo over the weighted list of servers.
+    Modula,
+    /// A shard by chance, whatever the key.
+    Random,
+    /// Rendezvous (highest random weight): exact weights, least movement; for new pools.
+    Rendezvous,
+}
+
+/// What the ejection of a shard does to the keys of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ejection {
+    /// The dead shard's points are skipped: no other shard's key moves.
+    #[default]
+    Skip,
+    /// The ring is rebuilt over the live servers, as twemproxy does: keys of live shards may move.
+    Rebuild,
+}

@@ -1,0 +1,3 @@
+//! The circlet program.
+
+fn main() {}

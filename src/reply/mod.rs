@@ -1,0 +1,1 @@
+//! The places kept for replies, and how several become one.

@@ -1,0 +1,3 @@
+//! Which shard a key lives on: hash functions, distributions, the ring.
+
+pub mod ring;

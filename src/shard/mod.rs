@@ -1,0 +1,3 @@
+//! A Redis behind us: link, heartbeat, health.
+
+pub mod health;
