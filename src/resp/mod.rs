@@ -3,10 +3,16 @@
 //! The scanners find where a command or a reply ends; they never copy it. Both are resumable: a
 //! frame that arrives in pieces is scanned once, each call going on where the last one stopped.
 
+mod elements;
 pub mod inline;
+mod line;
+mod number;
 pub mod reply;
 pub mod request;
 pub mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use reply::{ReplyError, ReplyLimits, ReplyScanner};
 pub use request::{ProtocolError, RequestLimits, RequestScanner};

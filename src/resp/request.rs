@@ -1,18 +1,35 @@
 //! Where one command ends and where its arguments lie.
+//!
+//! ```text
+//!     *2\r\n $3\r\n GET\r\n $5\r\n hello\r\n
+//!     count  header body    header body        Done(24), args [8..11, 17..22]
+//! ```
+//!
+//! What Redis 7.0 refuses is refused with Redis's own text. Stricter than Redis is one thing: every
+//! header and every bulk string must end in `\r\n`, where Redis skips any two bytes unseen; what is
+//! passed on to a shard byte by byte must mean the same to everybody. A NUL byte in a header is
+//! refused at once (Redis waits in silence for 64 KiB).
 
-use super::{Scan, Span};
+use super::{Scan, Span, number};
 
 /// What a client may send; larger is a protocol error, as in Redis.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimits {
     /// The largest bulk string (Redis: proto-max-bulk-len, 512 MiB).
     pub bulk: u64,
-    /// The most arguments of one command (Redis: 1,048,576).
+    /// The most arguments of one command (Redis: 1,048,576); more than an `i32` holds are never
+    /// taken.
     pub arguments: u64,
     /// The longest inline command (Redis: 64 KiB).
     pub inline: u64,
     /// The largest whole command (Redis: client-query-buffer-limit, 1 GiB); less than 4 GiB.
     pub command: u64,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self { bulk: 512 << 20, arguments: 1 << 20, inline: 64 << 10, command: 1 << 30 }
+    }
 }
 
 /// Why bytes from a client are not a command. `Display` is Redis's own text, without `-ERR `.
@@ -21,35 +38,239 @@ pub enum ProtocolError {
     /// The count after `*` is no number or too large.
     #[error("Protocol error: invalid multibulk length")]
     InvalidMultibulkLength,
+    /// The count after `$` is no number, negative or too large.
+    #[error("Protocol error: invalid bulk length")]
+    InvalidBulkLength,
+    /// An argument does not start with `$`.
+    #[error("Protocol error: expected '$', got '{}'", printable(*.0))]
+    ExpectedBulk(u8),
+    /// No line end within [`MAX_HEADER`] bytes after `*`.
+    #[error("Protocol error: too big mbulk count string")]
+    MultibulkCountTooLong,
+    /// No line end within [`MAX_HEADER`] bytes after `$`.
+    #[error("Protocol error: too big bulk count string")]
+    BulkCountTooLong,
+    /// No line end within the longest inline command.
+    #[error("Protocol error: too big inline request")]
+    InlineTooLong,
+    /// A quote in an inline command is not closed, or its end is not the end of the word.
+    #[error("Protocol error: unbalanced quotes in request")]
+    UnbalancedQuotes,
+    /// Other bytes than `\r\n` after a bulk string. Redis skips them; see the module's text.
+    #[error("Protocol error: expected CRLF after a bulk string")]
+    ExpectedLineEnd,
+    /// The whole command is larger than the limit, given here in bytes. Redis closes the
+    /// connection without a word.
+    #[error("Protocol error: too big command, the limit is {0} bytes")]
+    CommandTooLarge(u64),
 }
 
 /// Finds the end of one command, resuming where it stopped.
 #[derive(Debug, Default)]
 pub struct RequestScanner {
     args: Vec<Span>,
+    stage: Stage,
+    /// The first byte of the header or body that `stage` speaks of.
+    position: usize,
+    /// Bytes of an unfinished line, from `position`, that are known to hold no line end.
+    searched: usize,
+    /// The length of the bulk string whose body is awaited.
+    bulk: usize,
+    /// Arguments not yet whole.
+    left: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Start,
+    Inline,
+    Count,
+    Header,
+    Body,
 }
 
 impl RequestScanner {
     /// Scans on through `bytes`, which start at the command's first byte and hold at least what
     /// earlier calls saw. After `Done`, `args` tells the arguments (none for `*0` and blank
     /// lines, which Redis ignores); call `reset` before the next command.
-    pub fn scan(&mut self, _bytes: &[u8], _limits: &RequestLimits) -> Result<Scan, ProtocolError> {
-        Err(ProtocolError::InvalidMultibulkLength)
+    ///
+    /// `More` is what the bulk string being received still lacks plus the least that the
+    /// arguments after it take. It comes from what the client declared: nothing to reserve unseen.
+    ///
+    /// # Errors
+    /// The first thing in `bytes` that is no command; how the bytes were cut makes no difference.
+    #[inline]
+    pub fn scan(&mut self, bytes: &[u8], limits: &RequestLimits) -> Result<Scan, ProtocolError> {
+        if self.stage == Stage::Start {
+            match bytes.first() {
+                None => return Ok(Scan::More(1)),
+                Some(b'*') => self.stage = Stage::Count,
+                Some(_) => self.stage = Stage::Inline,
+            }
+        }
+        match self.stage {
+            Stage::Inline => self.scan_inline(bytes, limits),
+            Stage::Count => match self.scan_count(bytes, limits)? {
+                Some(more) => Ok(more),
+                None => self.scan_arguments(bytes, limits),
+            },
+            _ => self.scan_arguments(bytes, limits),
+        }
     }
 
     /// Whether the command is an inline command: a line, to be turned into RESP by
     /// [`super::inline::encode`]. Valid after `Done`.
+    #[inline]
     pub fn is_inline(&self) -> bool {
-        false
+        self.stage == Stage::Inline
     }
 
     /// Where the arguments of the command lie. Valid after `Done`, empty for an inline command.
+    #[inline]
     pub fn args(&self) -> &[Span] {
         &self.args
     }
 
-    /// Makes ready for the next command; keeps its allocation.
+    /// Makes ready for the next command; keeps its allocation unless that is unusually large.
+    #[inline]
     pub fn reset(&mut self) {
         self.args.clear();
+        if self.args.capacity() > KEPT_ARGUMENTS {
+            self.args = Vec::new();
+        }
+        self.stage = Stage::Start;
+        self.position = 0;
+        self.searched = 0;
+        self.left = 0;
     }
+
+    fn scan_inline(&mut self, bytes: &[u8], limits: &RequestLimits) -> Result<Scan, ProtocolError> {
+        let found = bytes[self.searched..].iter().position(|&byte| byte == b'\n');
+        let length = found.map_or(bytes.len(), |at| self.searched + at);
+        if length as u64 > limits.inline {
+            return Err(ProtocolError::InlineTooLong);
+        }
+        self.searched = length;
+        Ok(found.map_or(Scan::More(1), |_| Scan::Done(length + 1)))
+    }
+
+    /// Reads `*count\r\n`; `None` when it is whole.
+    #[inline]
+    fn scan_count(
+        &mut self,
+        bytes: &[u8],
+        limits: &RequestLimits,
+    ) -> Result<Option<Scan>, ProtocolError> {
+        let (count, length) = match number::header(bytes) {
+            Some(header) => header,
+            None => match self.unusual_header(bytes)? {
+                Some((count, length)) => (count.max(0) as u64, length),
+                None => return Ok(Some(Scan::More(4_usize.saturating_sub(bytes.len()).max(1)))),
+            },
+        };
+        if count > limits.arguments.min(i32::MAX as u64) {
+            return Err(ProtocolError::InvalidMultibulkLength);
+        }
+        self.left = count as usize;
+        self.position = length;
+        self.stage = Stage::Header;
+        Ok(None)
+    }
+
+    #[inline]
+    fn scan_arguments(
+        &mut self,
+        bytes: &[u8],
+        limits: &RequestLimits,
+    ) -> Result<Scan, ProtocolError> {
+        while self.left > 0 {
+            if self.stage == Stage::Header && !self.scan_header(bytes, limits)? {
+                let owed = self.left * SMALLEST_BULK;
+                let seen = (bytes.len() - self.position).min(SMALLEST_BULK - 1);
+                return Ok(Scan::More(owed - seen));
+            }
+            let end = self.position + self.bulk;
+            match bytes.get(end..end + 2) {
+                Some(b"\r\n") => {}
+                Some(_) => return Err(ProtocolError::ExpectedLineEnd),
+                None => {
+                    let owed = (self.left - 1) * SMALLEST_BULK;
+                    return Ok(Scan::More(end + 2 - bytes.len() + owed));
+                }
+            }
+            self.args.push(Span { start: self.position as u32, end: end as u32 });
+            self.position = end + 2;
+            self.stage = Stage::Header;
+            self.left -= 1;
+        }
+        Ok(Scan::Done(self.position))
+    }
+
+    /// Reads `$length\r\n`; false when it is not whole yet.
+    #[inline]
+    fn scan_header(&mut self, bytes: &[u8], limits: &RequestLimits) -> Result<bool, ProtocolError> {
+        let rest = &bytes[self.position..];
+        let (bulk, length) = match (rest.first(), number::header(rest)) {
+            (Some(b'$'), Some(header)) => header,
+            _ => match self.unusual_header(rest)? {
+                Some((bulk, length)) => (bulk as u64, length),
+                None => return Ok(false),
+            },
+        };
+        if bulk > limits.bulk {
+            return Err(ProtocolError::InvalidBulkLength);
+        }
+        let owed = ((self.left - 1) * SMALLEST_BULK + 2) as u64;
+        let largest = limits.command.min(u64::from(u32::MAX));
+        if (self.position + length) as u64 + bulk + owed > largest {
+            return Err(ProtocolError::CommandTooLarge(largest));
+        }
+        self.position += length;
+        self.bulk = bulk as usize;
+        self.stage = Stage::Body;
+        Ok(true)
+    }
+
+    /// A header that is negative, long, wrong or not whole (`None`), told as Redis tells it: only
+    /// once the line has ended.
+    #[cold]
+    fn unusual_header(&mut self, rest: &[u8]) -> Result<Option<(i64, usize)>, ProtocolError> {
+        let counting = self.stage == Stage::Count;
+        let searched = self.searched.min(rest.len());
+        let found = rest[searched..].iter().position(|&byte| byte == b'\r');
+        let end = found.map_or(rest.len(), |at| searched + at);
+        if end > MAX_HEADER {
+            return Err(match counting {
+                true => ProtocolError::MultibulkCountTooLong,
+                false => ProtocolError::BulkCountTooLong,
+            });
+        }
+        self.searched = end;
+        let Some(&[_, line_feed]) = rest.get(end..end + 2) else { return Ok(None) };
+        self.searched = 0;
+        if !counting && rest[0] != b'$' {
+            return Err(ProtocolError::ExpectedBulk(rest[0]));
+        }
+        let number = number::parse(rest.get(1..end).unwrap_or_default());
+        match number.filter(|&number| line_feed == b'\n' && (counting || number >= 0)) {
+            Some(number) => Ok(Some((number, end + 2))),
+            None if counting => Err(ProtocolError::InvalidMultibulkLength),
+            None => Err(ProtocolError::InvalidBulkLength),
+        }
+    }
+}
+
+/// The longest header line (Redis: PROTO_INLINE_MAX_SIZE).
+pub const MAX_HEADER: usize = 64 << 10;
+
+/// `$0\r\n\r\n`.
+const SMALLEST_BULK: usize = 6;
+
+/// Arguments for which an idle scanner keeps room: 8 bytes each.
+const KEPT_ARGUMENTS: usize = 1024;
+
+/// A byte as it may stand in an error line: Redis, too, makes spaces of line ends.
+fn printable(byte: u8) -> char {
+    if matches!(byte, b'\r' | b'\n') { ' ' } else { char::from(byte) }
 }

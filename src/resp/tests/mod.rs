@@ -1,0 +1,4 @@
+//! The codec as a whole: bytes in, frames out.
+
+mod commands;
+mod replies;
