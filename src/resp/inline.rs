@@ -18,11 +18,11 @@ pub fn encode(line: &[u8], out: &mut Vec<u8>) -> Result<(), ProtocolError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut words: Vec<Vec<u8>> = Vec::new();
-    let mut rest = line.trim_start_with(is_space);
+    let mut rest = skip_spaces(line);
     while !rest.is_empty() {
         let (word, after) = split_word(rest)?;
         words.push(word);
-        rest = after.trim_start_with(is_space);
+        rest = skip_spaces(after);
     }
     if !words.is_empty() {
         write::command(out, &words);
@@ -30,15 +30,9 @@ pub fn encode(line: &[u8], out: &mut Vec<u8>) -> Result<(), ProtocolError> {
     Ok(())
 }
 
-trait TrimStart {
-    fn trim_start_with(&self, skip: fn(u8) -> bool) -> &Self;
-}
-
-impl TrimStart for [u8] {
-    fn trim_start_with(&self, skip: fn(u8) -> bool) -> &Self {
-        let kept = self.iter().position(|&byte| !skip(byte)).unwrap_or(self.len());
-        &self[kept..]
-    }
+fn skip_spaces(text: &[u8]) -> &[u8] {
+    let kept = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
+    &text[kept..]
 }
 
 /// The first word of `rest`, which does not start with a space, and what follows it.

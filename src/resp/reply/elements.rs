@@ -1,6 +1,7 @@
 //! A whole reply taken apart, one level deep.
 
-use super::{ReplyLimits, ReplyScanner, Scan, number};
+use super::{ReplyLimits, ReplyScanner};
+use crate::resp::{Scan, number};
 
 /// The elements of a whole array, set, map (keys and values in turn) or push, as they stand on
 /// the wire. `None` when `reply` is no aggregate (a null array is none).
