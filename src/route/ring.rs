@@ -1,28 +1,150 @@
 //! The ring of one pool: key in, shard out.
 
-use crate::config::Pool;
+use std::sync::Arc;
+
+use super::hash::{hash, range};
+use super::placement::{Placed, Placement, Plan};
+use super::tag::hashed_part;
+use crate::config::{Distribution, Ejection, Hash, KeyBytes, Pool};
+
+/// The most servers of one ring: their indices are kept in 16 bits.
+pub const MAX_SERVERS: usize = u16::MAX as usize;
+
+/// What decides where keys live, for a ring without a pool around it.
+///
+/// [`RingSpec::new`] has what we advise for new keys; what must agree with an existing
+/// placement changes the fields.
+#[derive(Debug, Clone)]
+pub struct RingSpec<'a> {
+    /// Names and weights, in the order that gives the shards their indices (twemproxy: sorted by
+    /// length, then bytes). A weight of 0 counts as 1.
+    pub servers: &'a [(&'a str, u32)],
+    /// The hash of a key.
+    pub hash: Hash,
+    /// Whether key bytes ≥ 0x80 are hashed sign-extended.
+    pub key_bytes: KeyBytes,
+    /// The delimiters of a hash tag.
+    pub hash_tag: Option<[u8; 2]>,
+    /// How a hash becomes a shard.
+    pub distribution: Distribution,
+    /// What the ejection of a shard does to the keys of the others.
+    pub ejection: Ejection,
+}
+
+impl<'a> RingSpec<'a> {
+    /// Rendezvous over fnv1a_32, without hash tags; an ejection moves no live shard's key.
+    pub fn new(servers: &'a [(&'a str, u32)]) -> Self {
+        Self {
+            servers,
+            hash: Hash::Fnv1a32,
+            key_bytes: KeyBytes::Signed,
+            hash_tag: None,
+            distribution: Distribution::Rendezvous,
+            ejection: Ejection::Skip,
+        }
+    }
+
+    /// Places the servers; all are in.
+    ///
+    /// # Panics
+    ///
+    /// Past [`MAX_SERVERS`] servers.
+    pub fn build(&self) -> Ring {
+        assert!(self.servers.len() <= MAX_SERVERS, "a ring has at most {MAX_SERVERS} servers");
+        let place =
+            |&(name, weight): &(&str, u32)| Placed { name: name.into(), weight: weight.max(1) };
+        let servers: Vec<Placed> = self.servers.iter().map(place).collect();
+        let plan = Plan::new(servers, self.distribution, self.ejection);
+        Ring {
+            placement: plan.home().clone(),
+            hash: self.hash,
+            key_bytes: self.key_bytes,
+            hash_tag: self.hash_tag,
+            plan: Arc::new(plan),
+        }
+    }
+}
 
 /// A pool's shards as their configuration places them, and which of them are in.
 #[derive(Debug, Clone)]
 pub struct Ring {
-    live: Vec<bool>,
+    /// Where keys live now.
+    placement: Placement,
+    hash: Hash,
+    key_bytes: KeyBytes,
+    hash_tag: Option<[u8; 2]>,
+    plan: Arc<Plan>,
 }
 
 impl Ring {
     /// Places the pool's servers; all are in.
+    ///
+    /// # Panics
+    ///
+    /// Past [`MAX_SERVERS`] servers.
     pub fn new(pool: &Pool) -> Self {
-        Self { live: vec![true; pool.servers.len()] }
+        let servers: Vec<(&str, u32)> =
+            pool.servers.iter().map(|server| (server.name.as_str(), server.weight)).collect();
+        RingSpec {
+            servers: &servers,
+            hash: pool.hash,
+            key_bytes: pool.key_bytes,
+            hash_tag: pool.hash_tag,
+            distribution: pool.distribution,
+            ejection: pool.ejection,
+        }
+        .build()
     }
 
     /// The same ring with only the shards for which `live` is true: how the keys of the others
-    /// are spread follows the pool's `ejection`.
+    /// are spread follows the pool's `ejection`. Shards past the end of `live` are out.
+    ///
+    /// It starts from the ring with all shards in, whoever is in now, so the way to a set of
+    /// live shards does not matter.
     pub fn with_live(&self, live: &[bool]) -> Self {
-        Self { live: live.to_vec() }
+        let mut every = vec![false; self.servers()];
+        for (is_in, &live) in every.iter_mut().zip(live) {
+            *is_in = live;
+        }
+        Self { placement: self.plan.with_live(&every), ..self.clone() }
     }
 
     /// The index of the shard that `key` lives on; `None` when no shard is in.
     #[inline]
-    pub fn shard(&self, _key: &[u8]) -> Option<usize> {
-        self.live.iter().position(|&live| live)
+    pub fn shard(&self, key: &[u8]) -> Option<usize> {
+        self.placement.shard(|| self.hash_of(key))
+    }
+
+    /// The shard that `key` lives on while all are in. With the random distribution that is any.
+    ///
+    /// For a ring without servers it is 0.
+    #[inline]
+    pub fn home(&self, key: &[u8]) -> usize {
+        self.plan.home().shard(|| self.hash_of(key)).unwrap_or(0)
+    }
+
+    /// How many servers the ring was built with.
+    pub fn servers(&self) -> usize {
+        self.plan.servers().len()
+    }
+
+    /// How much a shard has of what the distribution shares out while all are in: points
+    /// (ketama), places in the list (modula), slots (rendezvous), or 1 (random).
+    pub fn points_of(&self, shard: usize) -> usize {
+        self.plan.points().get(shard).copied().unwrap_or(0)
+    }
+
+    /// The part of all values of the hash that is each shard's now; together 1, or 0 when no
+    /// shard is in.
+    ///
+    /// Exact for the hash function's range, which for crc32 has only 2¹⁵ values. Keys of a
+    /// shard that is out are counted for modula as spread by the slots' shares.
+    pub fn shares(&self) -> Vec<f64> {
+        self.placement.shares(range(self.hash), self.servers())
+    }
+
+    #[inline]
+    fn hash_of(&self, key: &[u8]) -> u32 {
+        hash(hashed_part(key, self.hash_tag), self.hash, self.key_bytes)
     }
 }

@@ -1,0 +1,205 @@
+//! What a distribution does with a hash, among the shards that are in.
+
+use std::sync::Arc;
+
+use super::ketama::Continuum;
+use super::modula::Modula;
+use super::rendezvous::Slots;
+use crate::config::{Distribution, Ejection};
+
+/// What the ring knows of a server.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// What places it.
+    pub name: Box<str>,
+    /// At least 1.
+    pub weight: u32,
+}
+
+/// A hash in, a shard out: how, and among whom.
+#[derive(Debug, Clone)]
+pub enum Placement {
+    /// No shard is in.
+    Nobody,
+    /// One shard has every key, and no key is hashed.
+    One(u16),
+    /// The first live point at or after the hash.
+    Ketama(Continuum),
+    /// The place in the weighted list.
+    Modula(Modula),
+    /// The place in the weighted list, or where its shard is out, a slot.
+    ModulaSkipping(Box<Skipping>),
+    /// Any of these, whatever the hash.
+    Random(Arc<[u16]>),
+    /// The owner of the hash's slot.
+    Rendezvous(Slots),
+}
+
+/// A weighted list of which some shards are out.
+#[derive(Debug, Clone)]
+pub struct Skipping {
+    list: Modula,
+    live: Vec<bool>,
+    /// Where the keys of the shards that are out live: every slot's owner is live.
+    displaced: Slots,
+}
+
+/// What stays when shards go out and come in.
+#[derive(Debug)]
+pub struct Plan {
+    servers: Vec<Placed>,
+    distribution: Distribution,
+    ejection: Ejection,
+    home: Placement,
+}
+
+impl Plan {
+    /// The plan of these servers.
+    pub fn new(servers: Vec<Placed>, distribution: Distribution, ejection: Ejection) -> Self {
+        let everyone: Vec<u16> = (0..servers.len() as u16).collect();
+        let home = Placement::of(distribution, &servers, &everyone);
+        Self { servers, distribution, ejection, home }
+    }
+
+    /// Where keys live when all are in.
+    #[inline]
+    pub fn home(&self) -> &Placement {
+        &self.home
+    }
+
+    /// The servers, in the order of the shards' indices.
+    pub fn servers(&self) -> &[Placed] {
+        &self.servers
+    }
+
+    /// Where keys live while only the shards for which `live` is true are in.
+    pub fn with_live(&self, live: &[bool]) -> Placement {
+        let members: Vec<u16> =
+            (0..).zip(live).filter(|&(_, &live)| live).map(|(member, _)| member).collect();
+        match (members.as_slice(), self.ejection) {
+            ([], _) => Placement::Nobody,
+            _ if members.len() == self.servers.len() => self.home.clone(),
+            ([only], _) => Placement::One(*only),
+            (_, Ejection::Rebuild) => Placement::of(self.distribution, &self.servers, &members),
+            (_, Ejection::Skip) => self.skipping(live, &members),
+        }
+    }
+
+    /// How much each server has of what the distribution shares out.
+    pub fn points(&self) -> Vec<usize> {
+        let servers = self.servers.len();
+        match (&self.home, self.distribution) {
+            (Placement::Ketama(continuum), _) => continuum.points(servers),
+            (Placement::Rendezvous(slots), _) => slots.points(servers),
+            (_, Distribution::Modula) => {
+                self.servers.iter().map(|server| server.weight as usize).collect()
+            }
+            _ => vec![1; servers],
+        }
+    }
+
+    fn skipping(&self, live: &[bool], members: &[u16]) -> Placement {
+        match &self.home {
+            Placement::Ketama(home) => Placement::Ketama(self.skipping_points(home, live)),
+            Placement::Rendezvous(slots) => {
+                Placement::Rendezvous(slots.with_live(&self.servers, live))
+            }
+            Placement::Modula(list) => Placement::ModulaSkipping(Box::new(Skipping {
+                list: list.clone(),
+                live: live.to_vec(),
+                displaced: Slots::build(&self.servers, members),
+            })),
+            _ => Placement::of(self.distribution, &self.servers, members),
+        }
+    }
+
+    /// The continuum with dead points skipped. Where all servers with points are out, those too
+    /// light for a point get a continuum of their own, again skipped rather than rebuilt.
+    fn skipping_points(&self, home: &Continuum, live: &[bool]) -> Continuum {
+        let mut pointless: Vec<u16> = (0..self.servers.len() as u16).collect();
+        let mut continuum = home.clone();
+        loop {
+            if let Some(continuum) = continuum.with_live(live) {
+                return continuum;
+            }
+            let points = continuum.points(self.servers.len());
+            pointless.retain(|&server| points[usize::from(server)] == 0);
+            continuum = Continuum::build(&self.servers, &pointless);
+        }
+    }
+}
+
+impl Placement {
+    /// Shares everything out among those of the servers whose indices are listed.
+    fn of(distribution: Distribution, servers: &[Placed], members: &[u16]) -> Self {
+        match (members, distribution) {
+            ([], _) => Self::Nobody,
+            ([only], _) => Self::One(*only),
+            (_, Distribution::Ketama) => Self::Ketama(Continuum::build(servers, members)),
+            (_, Distribution::Modula) => Self::Modula(Modula::build(servers, members)),
+            (_, Distribution::Random) => Self::Random(members.into()),
+            (_, Distribution::Rendezvous) => Self::Rendezvous(Slots::build(servers, members)),
+        }
+    }
+
+    /// The shard for a hash, which is computed only where it matters.
+    #[inline]
+    pub fn shard(&self, hash: impl FnOnce() -> u32) -> Option<usize> {
+        let shard = match self {
+            Self::Ketama(continuum) => continuum.owner(hash()),
+            Self::Rendezvous(slots) => slots.owner(hash()),
+            Self::Modula(list) => list.owner(hash()),
+            Self::ModulaSkipping(skipping) => skipping.owner(hash()),
+            Self::Random(members) => members[fastrand::usize(..members.len())],
+            Self::One(only) => *only,
+            Self::Nobody => return None,
+        };
+        Some(usize::from(shard))
+    }
+
+    /// The part of the hashes below `range` that each of `shards` shards has.
+    pub fn shares(&self, range: u64, shards: usize) -> Vec<f64> {
+        match self {
+            Self::Nobody => vec![0.0; shards],
+            Self::One(only) => parts(&equal_parts(&[*only], shards)),
+            Self::Random(members) => parts(&equal_parts(members, shards)),
+            Self::Ketama(continuum) => parts(&continuum.owned(range, shards)),
+            Self::Modula(list) => parts(&list.owned(range, shards)),
+            Self::Rendezvous(slots) => parts(&slots.owned(range, shards)),
+            Self::ModulaSkipping(skipping) => skipping.shares(range, shards),
+        }
+    }
+}
+
+impl Skipping {
+    #[inline]
+    fn owner(&self, hash: u32) -> u16 {
+        let owner = self.list.owner(hash);
+        if self.live[usize::from(owner)] { owner } else { self.displaced.owner(hash) }
+    }
+
+    fn shares(&self, range: u64, shards: usize) -> Vec<f64> {
+        let home = parts(&self.list.owned(range, shards));
+        let displaced = parts(&self.displaced.owned(range, shards));
+        let gone: f64 =
+            home.iter().zip(&self.live).filter(|&(_, &live)| !live).map(|(share, _)| share).sum();
+        let share = |shard: usize| match self.live[shard] {
+            true => home[shard] + gone * displaced[shard],
+            false => 0.0,
+        };
+        (0..shards).map(share).collect()
+    }
+}
+
+fn equal_parts(members: &[u16], shards: usize) -> Vec<u64> {
+    let mut owned = vec![0; shards];
+    for &member in members {
+        owned[usize::from(member)] = 1;
+    }
+    owned
+}
+
+fn parts(owned: &[u64]) -> Vec<f64> {
+    let all: u64 = owned.iter().sum();
+    owned.iter().map(|&owned| owned as f64 / all as f64).collect()
+}

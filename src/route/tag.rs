@@ -1,0 +1,54 @@
+//! Hash tags: the part of a key that decides where it lives.
+
+/// The bytes of `key` that are hashed: what stands between the first opening delimiter and the
+/// first closing one after it, or the whole key where that is missing or empty.
+///
+/// The two delimiters may be the same character (`hash_tag: "||"`).
+#[inline]
+pub fn hashed_part(key: &[u8], tag: Option<[u8; 2]>) -> &[u8] {
+    let Some([open, close]) = tag else { return key };
+    between(key, open, close).unwrap_or(key)
+}
+
+fn between(key: &[u8], open: u8, close: u8) -> Option<&[u8]> {
+    let start = key.iter().position(|&byte| byte == open)? + 1;
+    let length = key[start..].iter().position(|&byte| byte == close)?;
+    (length > 0).then(|| &key[start..start + length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn braces(key: &str) -> &[u8] {
+        hashed_part(key.as_bytes(), Some(*b"{}"))
+    }
+
+    #[test]
+    fn the_text_between_the_first_pair_counts() {
+        assert_eq!(braces("a{user:1}b{user:2}"), b"user:1");
+        assert_eq!(braces("}x{y}"), b"y");
+        assert_eq!(braces("{{x}}"), b"{x");
+        assert_eq!(braces("{x"), b"{x");
+        assert_eq!(braces("x}"), b"x}");
+        assert_eq!(braces(""), b"");
+    }
+
+    #[test]
+    fn an_empty_tag_is_no_tag() {
+        assert_eq!(braces("{}x"), b"{}x");
+        assert_eq!(braces("{}{x}"), b"{}{x}");
+    }
+
+    #[test]
+    fn both_delimiters_may_be_the_same() {
+        assert_eq!(hashed_part(b"a|b|c", Some(*b"||")), b"b");
+        assert_eq!(hashed_part(b"a|b", Some(*b"||")), b"a|b");
+        assert_eq!(hashed_part(b"a||b|", Some(*b"||")), b"a||b|");
+    }
+
+    #[test]
+    fn without_a_tag_the_whole_key_counts() {
+        assert_eq!(hashed_part(b"{x}", None), b"{x}");
+    }
+}
