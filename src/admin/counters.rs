@@ -1,6 +1,7 @@
 //! Counters that one worker writes and the scraper reads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 /// A number with one writer: no read-modify-write, so it costs a load and a store.
 #[derive(Debug, Default)]
@@ -17,6 +18,12 @@ impl Counter {
     #[inline]
     pub fn sub(&self, n: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(n), Ordering::Relaxed);
+    }
+
+    /// Replaces the value. Only the owning worker may call it.
+    #[inline]
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     /// The value.
@@ -71,5 +78,47 @@ impl WorkerCounters {
             ..PoolCounters::default()
         };
         Self { pools: shards_of_pools.iter().map(pool).collect() }
+    }
+}
+
+/// What the health monitor counts, by pool and shard; the names are twemproxy's.
+#[derive(Debug, Default)]
+pub struct HealthCounters {
+    pools: Vec<PoolEjections>,
+}
+
+#[derive(Debug, Default)]
+struct PoolEjections {
+    server_ejects: Counter,
+    server_ejected_at: Vec<Counter>,
+}
+
+impl HealthCounters {
+    /// Counters at zero for pools with these numbers of shards.
+    pub fn new(shards_of_pools: &[usize]) -> Self {
+        let pool = |&shards: &usize| PoolEjections {
+            server_ejects: Counter::default(),
+            server_ejected_at: (0..shards).map(|_| Counter::default()).collect(),
+        };
+        Self { pools: shards_of_pools.iter().map(pool).collect() }
+    }
+
+    /// Counts an ejection. Only the monitor may call it.
+    pub fn ejected(&self, pool: usize, shard: usize, at: SystemTime) {
+        let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let micros = u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX);
+        self.pools[pool].server_ejects.add(1);
+        self.pools[pool].server_ejected_at[shard].set(micros);
+    }
+
+    /// How often shards of the pool were ejected.
+    pub fn server_ejects(&self, pool: usize) -> u64 {
+        self.pools[pool].server_ejects.value()
+    }
+
+    /// When the shard was last ejected, in µs since the epoch; 0 if never. As in twemproxy it
+    /// stays after the shard's return.
+    pub fn server_ejected_at(&self, pool: usize, shard: usize) -> u64 {
+        self.pools[pool].server_ejected_at[shard].value()
     }
 }

@@ -1,7 +1,18 @@
-//! Who is in: the judgement of one shard from what was heard of it.
+//! Who is in: the words in which the program speaks of a shard's health.
+//!
+//! ```text
+//! worker ── Failure ──┐
+//!                     ▼
+//! heartbeat ─ Answer ─▶ PoolJudge ── Change ──▶ log, counters
+//!                          └── ShardHealth ──▶ ring, workers
+//! ```
+//! The judges ([`judge`](super::judge), [`pool_judge`](super::pool_judge)) have neither clock nor
+//! socket; the [`monitor`](super::monitor) feeds them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::config::Pool;
 
 /// What the rest of the program knows of one shard's health.
 #[derive(Debug, Clone)]
@@ -10,7 +21,8 @@ pub struct ShardHealth {
     pub state: State,
     /// Since when.
     pub since: Instant,
-    /// Why, for a person: "3 failures in a row, last: Connection refused". Empty while live.
+    /// Why, for a person: "2 failures in 1.2 s: Connection refused". Empty while live. Holds no
+    /// CR or LF unless a [`Failure`]'s cause did.
     pub cause: Arc<str>,
 }
 
@@ -21,11 +33,13 @@ pub enum State {
     Live,
     /// Does not answer but keeps its keys (`auto_eject_hosts: false`): its requests fail at once.
     Down,
-    /// Does not answer; its keys are served by the others.
+    /// Does not answer; its keys are served by the others. When all shards of a pool are
+    /// ejected there is nobody to route to, and requests fail at once.
     Ejected,
 }
 
-/// A failure that a worker met on a link.
+/// A failure that a worker met: one for each death of a link, refused connection or timeout,
+/// however many requests it failed.
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// Index of the pool.
@@ -34,4 +48,75 @@ pub struct Failure {
     pub shard: usize,
     /// What happened, for a person: "Connection refused".
     pub cause: Arc<str>,
+    /// When it was met. A failure older than the last good heartbeat is history.
+    pub at: Instant,
+}
+
+impl Failure {
+    /// A failure met just now.
+    pub fn now(pool: usize, shard: usize, cause: impl Into<Arc<str>>) -> Self {
+        Self { pool, shard, cause: cause.into(), at: Instant::now() }
+    }
+}
+
+/// A shard went from one state to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Index of the shard in its pool.
+    pub shard: usize,
+    /// What it was.
+    pub from: State,
+    /// What it is.
+    pub to: State,
+    /// Why and with what effect, to follow "shard s of pool p ejected after …" in a log line.
+    pub cause: String,
+}
+
+/// The pool's settings that health depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether a shard that is out loses its keys to the others (`auto_eject_hosts`).
+    pub auto_eject: bool,
+    /// Failures in a row that take a shard out (`server_failure_limit`); at least 1.
+    pub failure_limit: u32,
+    /// Good heartbeats in a row that bring it back (`heartbeat_successes`); at least 1.
+    pub successes: u32,
+    /// The shortest time out of an ejected shard (`server_retry_timeout`).
+    pub retry_timeout: Duration,
+}
+
+impl From<&Pool> for Rules {
+    fn from(pool: &Pool) -> Self {
+        Self {
+            auto_eject: pool.auto_eject_hosts,
+            failure_limit: pool.server_failure_limit.max(1),
+            successes: pool.heartbeat_successes.max(1),
+            retry_timeout: pool.server_retry_timeout,
+        }
+    }
+}
+
+/// A length of time for a person: "350 ms", "1.2 s", "30 s", "8 min".
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        s if s < 0.9995 => format!("{:.0} ms", s * 1000.0),
+        s if s < 9.95 && s.fract() >= 0.05 => format!("{s:.1} s"),
+        s if s < 300.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min", s / 60.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_well() {
+        let read = |millis| span(Duration::from_millis(millis));
+        assert_eq!(
+            [0, 350, 999, 1_000, 1_200, 9_940, 30_000, 480_000].map(read),
+            ["0 ms", "350 ms", "999 ms", "1 s", "1.2 s", "9.9 s", "30 s", "8 min"]
+        );
+    }
 }

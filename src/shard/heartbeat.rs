@@ -1,0 +1,209 @@
+//! The heartbeat of one shard: PING on a connection of its own, for ever.
+//!
+//! ```text
+//!      ┌──────────── the interval, jittered; or a nudge: a worker met a failure ───┐
+//!      ▼                                                                           │
+//! connect, AUTH (if there is no connection) ─▶ PING ─▶ judge ─▶ Beat ─▶ monitor ───┘
+//! ```
+//! A connection on which anything but one clean reply was met is closed, and the next heartbeat
+//! starts with a new one. Names are resolved at each connect.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{sleep, timeout};
+
+use super::answer::{self, Answer};
+use super::health::span;
+use crate::config::{Address, Pool, Server};
+
+/// The shortest time between two heartbeats to one shard, whatever the interval and however many
+/// failures the workers report. A `heartbeat_interval` of 0 means this too: heartbeats cannot
+/// be switched off, since nothing else could bring a shard back.
+pub const MIN_GAP: Duration = Duration::from_millis(100);
+
+/// The most that is read of an answer: Redis's own limit of an inline command.
+pub const MAX_ANSWER: usize = 64 * 1024;
+
+/// Whom to ask, and how patiently.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) pool: usize,
+    pub(super) shard: usize,
+    address: Address,
+    auth: Option<Vec<u8>>,
+    interval: Duration,
+    timeout: Duration,
+    connect_timeout: Duration,
+}
+
+/// One heartbeat's outcome.
+#[derive(Debug)]
+pub(super) struct Beat {
+    pub(super) pool: usize,
+    pub(super) shard: usize,
+    pub(super) answer: Answer,
+    pub(super) at: Instant,
+}
+
+impl Target {
+    pub(super) fn new((pool, shard): (usize, usize), settings: &Pool, server: &Server) -> Self {
+        Self {
+            pool,
+            shard,
+            address: server.address.clone(),
+            auth: settings.redis_auth.as_deref().map(auth_command),
+            interval: settings.heartbeat_interval.max(MIN_GAP),
+            timeout: settings.heartbeat_timeout.max(MIN_TIMEOUT),
+            connect_timeout: settings.connect_timeout.max(MIN_TIMEOUT),
+        }
+    }
+
+    /// Asks until the monitor is gone.
+    pub(super) async fn keep_asking(self, nudge: Arc<Notify>, beats: mpsc::Sender<Beat>) {
+        let mut connection = None;
+        loop {
+            let asked = Instant::now();
+            let answer = self.ask(&mut connection).await;
+            let at = Instant::now();
+            let beat = Beat { pool: self.pool, shard: self.shard, answer, at };
+            if beats.send(beat).await.is_err() {
+                return;
+            }
+            sleep(MIN_GAP.saturating_sub(asked.elapsed())).await;
+            let rest = jittered(self.interval).saturating_sub(asked.elapsed());
+            // Elapsed or nudged: either way it is time.
+            let _ = timeout(rest, nudge.notified()).await;
+        }
+    }
+
+    async fn ask(&self, connection: &mut Option<Connection>) -> Answer {
+        if let Some(idle) = connection.take() {
+            match self.exchange(idle, Vec::new(), connection).await {
+                Err(Broken::Closed(_)) => {}
+                outcome => return outcome.unwrap_or_else(|broken| broken.into_answer(self)),
+            }
+            // A shard may close an idle connection (its own `timeout`): no failure yet.
+        }
+        let fresh = match timeout(self.connect_timeout, connect(&self.address)).await {
+            Ok(Ok(fresh)) => fresh,
+            Ok(Err(error)) => return Answer::Failure(reason(&error)),
+            Err(_) => {
+                let patience = span(self.connect_timeout);
+                return Answer::Failure(format!("Connection timed out (connect, {patience})"));
+            }
+        };
+        let auth = self.auth.clone().unwrap_or_default();
+        let outcome = self.exchange(fresh, auth, connection).await;
+        outcome.unwrap_or_else(|broken| broken.into_answer(self))
+    }
+
+    /// Sends AUTH (unless empty) and PING; puts the connection back when it is still in step.
+    async fn exchange(
+        &self,
+        mut connection: Connection,
+        auth: Vec<u8>,
+        back: &mut Option<Connection>,
+    ) -> Result<Answer, Broken> {
+        let talk = async {
+            if !auth.is_empty() {
+                let line = connection.call(&auth).await?;
+                if let Some(refused) = answer::to_auth(&line) {
+                    return Ok((refused, false));
+                }
+            }
+            let line = connection.call(b"*1\r\n$4\r\nPING\r\n").await?;
+            let answer = answer::to_ping(&line, self.auth.is_some());
+            Ok((answer, !matches!(line[..], [b'-', ..])))
+        };
+        let (answer, clean) = timeout(self.timeout, talk).await.unwrap_or(Err(Broken::Silent))?;
+        // After an error a new connection asks again: it may have been about the connection itself.
+        if clean && !matches!(answer, Answer::Failure(_)) {
+            *back = Some(connection);
+        }
+        Ok(answer)
+    }
+}
+
+/// Why an exchange gave no reply.
+enum Broken {
+    Silent,
+    Closed(Option<io::Error>),
+    Garbage(String),
+}
+
+impl Broken {
+    fn into_answer(self, target: &Target) -> Answer {
+        Answer::Failure(match self {
+            Self::Silent => {
+                format!("Connection timed out (no answer to PING in {})", span(target.timeout))
+            }
+            Self::Closed(Some(error)) => reason(&error),
+            Self::Closed(None) => "closed the connection instead of answering".into(),
+            Self::Garbage(text) => text,
+        })
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+struct Connection(Box<dyn Stream>);
+
+impl Connection {
+    /// Sends a command and waits for one line, which must be all that comes.
+    async fn call(&mut self, command: &[u8]) -> Result<Vec<u8>, Broken> {
+        // A shard that hung up may have said why first (max number of clients): read anyway.
+        let sent = self.0.write_all(command).await;
+        let mut line = Vec::with_capacity(128);
+        while !line.ends_with(b"\n") {
+            match self.0.read_buf(&mut line).await {
+                Ok(0) => return Err(Broken::Closed(sent.err())),
+                Ok(_) if line.len() > MAX_ANSWER => {
+                    return Err(Broken::Garbage("answered with more than 64 KiB".into()));
+                }
+                Ok(_) => {}
+                Err(error) => return Err(Broken::Closed(Some(error))),
+            }
+        }
+        match line.iter().position(|&byte| byte == b'\n') {
+            Some(end) if end + 1 < line.len() => {
+                Err(Broken::Garbage("answered more than it was asked".into()))
+            }
+            _ => Ok(line),
+        }
+    }
+}
+
+async fn connect(address: &Address) -> io::Result<Connection> {
+    Ok(Connection(match address {
+        Address::Tcp { host, port } => {
+            let stream = TcpStream::connect((host.as_str(), *port)).await?;
+            stream.set_nodelay(true)?;
+            Box::new(stream)
+        }
+        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
+    }))
+}
+
+fn auth_command(password: &str) -> Vec<u8> {
+    format!("*2\r\n$4\r\nAUTH\r\n${}\r\n{password}\r\n", password.len()).into_bytes()
+}
+
+/// The system's words for an error as C's `strerror` gives them, like twemproxy.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// The interval ± 10 %, so that many proxies do not ask one shard in step.
+fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * fastrand::f64())
+}
+
+/// Zero would make every answer come too late.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
