@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::harness::{
     Address, Client, FakeShard, Nutcracker, Proxy, Reply, Shard, eventually, free_port, honest,
-    pool_yaml,
+    pool_yaml, process_runs,
 };
 
 #[test]
@@ -45,9 +45,9 @@ fn dropped_processes_are_gone() {
         let living = Shard::start();
         let front = Nutcracker::over(&[&living]);
         (shard, proxy) = (living.pid(), front.pid());
-        assert!(runs(shard) && runs(proxy));
+        assert!(process_runs(shard) && process_runs(proxy));
     }
-    assert!(!runs(shard) && !runs(proxy));
+    assert!(!process_runs(shard) && !process_runs(proxy));
 }
 
 #[test]
@@ -177,10 +177,10 @@ fn a_killed_test_program_takes_its_processes_along() {
             break pid.trim().parse::<u32>().expect("a pid");
         }
     };
-    assert!(runs(pid));
+    assert!(process_runs(pid));
     child.kill().expect("it runs");
     child.wait().expect("it is ours");
-    eventually("the shard is gone", || !runs(pid));
+    eventually("the shard is gone", || !process_runs(pid));
 }
 
 #[test]
@@ -200,10 +200,4 @@ fn free_ports_differ_and_are_outside_the_ephemeral_range() {
 
 fn escaped(text: &str) -> String {
     text.as_bytes().escape_ascii().to_string()
-}
-
-/// Whether a process with this id exists and is not a zombie.
-fn runs(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }

@@ -22,7 +22,7 @@ mod wire;
 pub use address::{Address, free_port};
 pub use client::Client;
 pub use fake_shard::{FakeConnection, FakeShard, honest};
-pub use process::Process;
+pub use process::{Process, process_runs};
 pub use proxy::{CIRCLET, Circlet, Nutcracker, Proxy, Refused, pool_yaml};
 pub use shard::Shard;
 pub use wire::{Reply, encode};

@@ -64,6 +64,12 @@ impl Drop for Process {
     }
 }
 
+/// Whether a process with this id exists and is not a zombie.
+pub fn process_runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
 type Order = (Command, Sender<io::Result<Child>>);
 
 fn starter_thread() -> Sender<Order> {
