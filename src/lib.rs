@@ -4,6 +4,7 @@ pub mod admin;
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod demo;
 pub mod reply;
 pub mod resp;
 pub mod route;

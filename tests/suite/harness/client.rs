@@ -1,0 +1,204 @@
+//! A blocking client that sends and shows bytes exactly as they are.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::{Address, PATIENCE, Reply, encode, wire};
+
+/// One connection. What goes wrong on it fails the test, unless the method says otherwise.
+#[derive(Debug)]
+pub struct Client {
+    stream: BufReader<Stream>,
+}
+
+impl Client {
+    /// Connects; reads give up after [`PATIENCE`].
+    #[track_caller]
+    pub fn connect(address: &Address) -> Client {
+        Client::try_connect(address).unwrap_or_else(|error| panic!("connect {address}: {error}"))
+    }
+
+    /// Connects, where failing is an answer too.
+    pub fn try_connect(address: &Address) -> io::Result<Client> {
+        let stream = match address {
+            Address::Tcp(port) => {
+                let stream = TcpStream::connect(("127.0.0.1", *port))?;
+                stream.set_nodelay(true)?;
+                Stream::Tcp(stream)
+            }
+            Address::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
+        };
+        let client = Client { stream: BufReader::with_capacity(64 * 1024, stream) };
+        client.set_patience(PATIENCE);
+        Ok(client)
+    }
+
+    /// How long a read or a write may wait.
+    pub fn set_patience(&self, limit: Duration) {
+        self.stream.get_ref().set_timeouts(limit).expect("a timeout above zero");
+    }
+
+    /// Sends these bytes.
+    #[track_caller]
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.try_send(bytes).expect("send");
+    }
+
+    /// Sends these bytes, where failing is an answer too.
+    pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Sends a command and reads its reply.
+    #[track_caller]
+    pub fn command<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Reply {
+        self.send(&encode(arguments));
+        self.read_reply()
+    }
+
+    /// Sends a command and reads its reply, where failing is an answer too.
+    pub fn try_command<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> io::Result<Reply> {
+        self.try_send(&encode(arguments))?;
+        self.try_read_reply()
+    }
+
+    /// Sends all commands in one write and reads as many replies.
+    #[track_caller]
+    pub fn pipeline<A: AsRef<[u8]>>(&mut self, commands: &[Vec<A>]) -> Vec<Reply> {
+        self.send(&commands.iter().flat_map(|command| encode(command)).collect::<Vec<u8>>());
+        commands.iter().map(|_| self.read_reply()).collect()
+    }
+
+    /// Reads one reply.
+    #[track_caller]
+    pub fn read_reply(&mut self) -> Reply {
+        self.try_read_reply().unwrap_or_else(|error| panic!("no reply: {error}"))
+    }
+
+    /// Reads one reply, where failing is an answer too.
+    pub fn try_read_reply(&mut self) -> io::Result<Reply> {
+        wire::read_reply(&mut self.stream, &mut Vec::new())
+    }
+
+    /// Reads one reply, as its bytes.
+    #[track_caller]
+    pub fn read_reply_bytes(&mut self) -> Vec<u8> {
+        let mut raw = Vec::new();
+        let read = wire::read_reply(&mut self.stream, &mut raw);
+        read.unwrap_or_else(|error| panic!("after \"{}\": {error}", raw.escape_ascii()));
+        raw
+    }
+
+    /// Reads exactly these bytes.
+    #[track_caller]
+    pub fn expect(&mut self, bytes: impl AsRef<[u8]>) {
+        let expected = bytes.as_ref();
+        let mut got = Vec::new();
+        while got.len() < expected.len() {
+            let chunk = self.stream.fill_buf().unwrap_or_default();
+            if chunk.is_empty() {
+                break;
+            }
+            let taken = chunk.len().min(expected.len() - got.len());
+            got.extend_from_slice(&chunk[..taken]);
+            self.stream.consume(taken);
+        }
+        if got != expected {
+            let (got, expected) = (got.escape_ascii(), expected.escape_ascii());
+            panic!("\n expected \"{expected}\"\n      got \"{got}\"");
+        }
+    }
+
+    /// Nothing comes for as long as `quiet`, and the connection stays open.
+    #[track_caller]
+    pub fn expect_silence(&mut self, quiet: Duration) {
+        self.set_patience(quiet);
+        match self.stream.fill_buf() {
+            Ok([]) => panic!("expected silence, the connection was closed"),
+            Ok(bytes) => panic!("expected silence, got \"{}\"", bytes.escape_ascii()),
+            Err(error) if is_timeout(&error) => self.set_patience(PATIENCE),
+            Err(error) => panic!("expected silence: {error}"),
+        }
+    }
+
+    /// The other side closes without another byte.
+    #[track_caller]
+    pub fn expect_closed(&mut self) {
+        let rest = self.read_to_close();
+        assert!(rest.is_empty(), "expected a close, got \"{}\"", rest.escape_ascii());
+    }
+
+    /// All bytes until the other side closes or resets.
+    #[track_caller]
+    pub fn read_to_close(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        match self.stream.read_to_end(&mut rest) {
+            Err(error) if is_timeout(&error) => {
+                panic!("still open after \"{}\"", rest.escape_ascii())
+            }
+            _ => rest,
+        }
+    }
+
+    /// Says that nothing more will be sent; replies can still be read.
+    pub fn close_writing(&self) {
+        // An error says that the other side closed first.
+        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn set_timeouts(&self, limit: Duration) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => {
+                stream.set_read_timeout(Some(limit))?;
+                stream.set_write_timeout(Some(limit))
+            }
+            Stream::Unix(stream) => {
+                stream.set_read_timeout(Some(limit))?;
+                stream.set_write_timeout(Some(limit))
+            }
+        }
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.shutdown(how),
+            Stream::Unix(stream) => stream.shutdown(how),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(into),
+            Stream::Unix(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
