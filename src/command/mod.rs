@@ -1,7 +1,19 @@
-//! What a command means to a proxy.
+//! What a command means to a proxy: where its keys are, which shards it goes to, how their replies
+//! become one, and what circlet answers itself.
+//!
+//! `table.txt` says it, one line a command; [`resolve`] finds the line, [`keys::find`] the keys.
 
+pub mod bits;
 pub mod keys;
+mod parse;
+mod resolve;
+mod search;
 pub mod table;
 
+pub use bits::{Categories, Flags, KeyFlags};
 pub use keys::{KeyError, KeyPositions};
-pub use table::{Handling, Keys, Local, RequestPolicy, ResponsePolicy, Spec, lookup};
+pub use resolve::{CommandError, resolve};
+pub use table::{
+    BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
+    Spec, lookup,
+};
