@@ -1,0 +1,284 @@
+//! The reference table itself.
+
+use std::ops::RangeInclusive;
+
+use super::model::{Distribution, Ejection, Hash, KeyBytes};
+use super::reference::{Key, Takes, Without, Word};
+
+/// Where twemproxy keeps the number in a C `int`.
+const INT: RangeInclusive<u64> = 0..=i32::MAX as u64;
+const POSITIVE_INT: RangeInclusive<u64> = 1..=i32::MAX as u64;
+const GIB: u64 = 1 << 30;
+const NEW: &str = "twemproxy has no such key.";
+
+/// All keys of a pool: twemproxy's first, then circlet's own.
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "listen",
+        default: Without::Required,
+        takes: Takes::Listen,
+        meaning: "Where clients connect. Permissions of a unix socket are octal, at most 0777. No two pools may listen on the same address. IPv6 addresses stand in brackets: `[::1]:22121`.",
+        twemproxy: "",
+    },
+    Key {
+        name: "servers",
+        default: Without::Required,
+        takes: Takes::Servers,
+        meaning: "The shards. The weight is at least 1. A shard without a name is called `host:port` as written, the host alone if the port is 11211, a unix socket its path and a colon; no two may have the same name. The name, not the address, decides which keys a shard holds.",
+        twemproxy: "",
+    },
+    Key {
+        name: "redis",
+        default: Without::Required,
+        takes: Takes::RedisOnly,
+        meaning: "circlet speaks Redis only: pools of memcached stay on twemproxy.",
+        twemproxy: "Default false, which means memcached.",
+    },
+    Key {
+        name: "hash",
+        default: Without::Text("fnv1a_64"),
+        takes: Takes::Word(HASHES),
+        meaning: "The hash of a key. The default is twemproxy's and puts neighbouring numbered keys on the same shard; take `md5` or `fnv1a_32` for a new pool.",
+        twemproxy: "",
+    },
+    Key {
+        name: "hash_tag",
+        default: Without::Unset("the whole key is hashed"),
+        takes: Takes::TwoCharacters(|pool, tag| pool.hash_tag = Some(tag)),
+        meaning: "Only what stands between these two characters in a key is hashed, as in `user:{42}:name` with `\"{}\"`.",
+        twemproxy: "",
+    },
+    Key {
+        name: "distribution",
+        default: Without::Text("ketama"),
+        takes: Takes::Word(DISTRIBUTIONS),
+        meaning: "How a hash becomes a shard. `rendezvous` takes weights exactly and balances best, for new pools.",
+        twemproxy: "Has no `rendezvous`.",
+    },
+    Key {
+        name: "timeout",
+        default: Without::Unset("a request waits for ever"),
+        takes: Takes::Milliseconds(INT, |pool, time| {
+            pool.timeout = (!time.is_zero()).then_some(time);
+        }),
+        meaning: "How long a request may wait for its reply, from when it is queued; 0 waits for ever.",
+        twemproxy: "",
+    },
+    Key {
+        name: "backlog",
+        default: Without::Text("512"),
+        takes: Takes::Integer(INT, |pool, number| pool.backlog = number as u32),
+        meaning: "The length of the listen queue.",
+        twemproxy: "",
+    },
+    Key {
+        name: "client_connections",
+        default: Without::Text("0"),
+        takes: Takes::Integer(INT, |pool, number| pool.client_connections = number as u32),
+        meaning: "How many clients may be connected to the pool at once; one more is told `-ERR max number of clients reached`. 0 sets no limit but the process's open files.",
+        twemproxy: "Reads it and ignores it.",
+    },
+    Key {
+        name: "redis_auth",
+        default: Without::Unset("no password"),
+        takes: Takes::Text(|pool, text| pool.redis_auth = Some(text.to_owned())),
+        meaning: "The password sent to shards and required from clients, taken as typed: `0123` and `1e5` stay text.",
+        twemproxy: "",
+    },
+    Key {
+        name: "redis_db",
+        default: Without::Text("0"),
+        takes: Takes::Integer(INT, |pool, number| pool.redis_db = number as u32),
+        meaning: "The database that is selected on every shard.",
+        twemproxy: "",
+    },
+    Key {
+        name: "preconnect",
+        default: Without::Text("false"),
+        takes: Takes::Boolean(|pool, on| pool.preconnect = on),
+        meaning: "Whether shards are connected at start-up rather than at the first request.",
+        twemproxy: "",
+    },
+    Key {
+        name: "tcpkeepalive",
+        default: Without::Text("false"),
+        takes: Takes::Boolean(|pool, on| pool.tcpkeepalive = on),
+        meaning: "Whether TCP keepalive is set on the sockets of clients and shards.",
+        twemproxy: "Sets it on the sockets of clients only.",
+    },
+    Key {
+        name: "reuseport",
+        default: Without::Text("false"),
+        takes: Takes::Boolean(|pool, on| pool.reuseport = on),
+        meaning: "Whether SO_REUSEPORT is set, so that several processes may listen on one address.",
+        twemproxy: "Not in Debian's 0.5.0.",
+    },
+    Key {
+        name: "auto_eject_hosts",
+        default: Without::Text("false"),
+        takes: Takes::Boolean(|pool, on| pool.auto_eject_hosts = on),
+        meaning: "Whether a shard that stops answering loses its keys to the others until it returns.",
+        twemproxy: "",
+    },
+    Key {
+        name: "server_connections",
+        default: Without::Text("1"),
+        takes: Takes::Integer(1..=1024, |pool, number| pool.server_connections = number as u32),
+        meaning: "Links of one worker to one shard. A session uses the same one throughout, so it reads what it wrote.",
+        twemproxy: "Per process; more than 1 loses the order of a client's writes and reads. Has no upper limit.",
+    },
+    Key {
+        name: "server_retry_timeout",
+        default: Without::Text("30000"),
+        takes: Takes::Milliseconds(INT, |pool, time| pool.server_retry_timeout = time),
+        meaning: "The earliest moment after its ejection at which a shard that answers heartbeats returns.",
+        twemproxy: "The moment at which client requests are spent on finding out.",
+    },
+    Key {
+        name: "server_failure_limit",
+        default: Without::Text("2"),
+        takes: Takes::Integer(INT, |pool, number| pool.server_failure_limit = number.max(1) as u32),
+        meaning: "How many failures in a row, of requests or heartbeats, eject a shard; 0 counts as 1.",
+        twemproxy: "",
+    },
+    Key {
+        name: "key_bytes",
+        default: Without::Text("signed"),
+        takes: Takes::Word(&[
+            ("signed", |pool| pool.key_bytes = KeyBytes::Signed),
+            ("unsigned", |pool| pool.key_bytes = KeyBytes::Unsigned),
+        ]),
+        meaning: "How bytes from 0x80 enter the hash functions: `signed` places keys as twemproxy on x86 does, `unsigned` as on ARM Linux.",
+        twemproxy: "Depends on the machine it was built for.",
+    },
+    Key {
+        name: "ejection",
+        default: Without::Text("skip"),
+        takes: Takes::Word(&[
+            ("skip", |pool| pool.ejection = Ejection::Skip),
+            ("rebuild", |pool| pool.ejection = Ejection::Rebuild),
+        ]),
+        meaning: "What an ejection does to the keys of the other shards: with `skip` none of them moves; `rebuild` is twemproxy's way, which moves some where weights differ, for fleets that run both side by side.",
+        twemproxy: "Always `rebuild`.",
+    },
+    Key {
+        name: "heartbeat_interval",
+        default: Without::Text("1000"),
+        takes: Takes::Milliseconds(POSITIVE_INT, |pool, time| pool.heartbeat_interval = time),
+        meaning: "The time between two heartbeats (PING) to one shard.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "heartbeat_timeout",
+        default: Without::Text("1000"),
+        takes: Takes::Milliseconds(POSITIVE_INT, |pool, time| pool.heartbeat_timeout = time),
+        meaning: "How long a heartbeat may go unanswered before it counts as a failure.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "heartbeat_successes",
+        default: Without::Text("2"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| {
+            pool.heartbeat_successes = number as u32
+        }),
+        meaning: "How many good heartbeats in a row bring an ejected shard back.",
+        twemproxy: "Brings it back unasked.",
+    },
+    Key {
+        name: "connect_timeout",
+        default: Without::Text("1000"),
+        takes: Takes::Milliseconds(POSITIVE_INT, |pool, time| pool.connect_timeout = time),
+        meaning: "How long a connection attempt to a shard may take.",
+        twemproxy: "`timeout` counts for it.",
+    },
+    Key {
+        name: "max_bulk",
+        default: Without::Text("512mb"),
+        takes: Takes::Size(1..=4 * GIB - 1, |pool, size| pool.max_bulk = size),
+        meaning: "The largest argument of a command (Redis: `proto-max-bulk-len`).",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "max_arguments",
+        default: Without::Text("1048576"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.max_arguments = number),
+        meaning: "The most arguments of one command, its name included (Redis: 1048576).",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "max_inline",
+        default: Without::Text("64kb"),
+        takes: Takes::Size(1..=GIB, |pool, size| pool.max_inline = size),
+        meaning: "The longest inline command, such as typed in telnet (Redis: 64 KiB).",
+        twemproxy: "Closes the connection at an inline command.",
+    },
+    Key {
+        name: "max_command",
+        default: Without::Text("1gb"),
+        takes: Takes::Size(1..=4 * GIB - 1, |pool, size| pool.max_command = size),
+        meaning: "The largest whole command (Redis: `client-query-buffer-limit`). Less than 4 GiB.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "max_reply",
+        default: Without::Text("1gb"),
+        takes: Takes::Size(1..=4 * GIB - 1, |pool, size| pool.max_reply = size),
+        meaning: "The largest whole reply taken from a shard; a larger one closes the link and fails the requests on it.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "max_nesting",
+        default: Without::Text("32"),
+        takes: Takes::Integer(1..=1024, |pool, number| pool.max_nesting = number as u32),
+        meaning: "The deepest nesting of a reply; those of Redis rarely pass 8.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "client_output_limit",
+        default: Without::Text("256mb"),
+        takes: Takes::Size(1..=MAX_SIZE, |pool, size| pool.client_output_limit = size),
+        meaning: "How many bytes of replies may wait for a client that does not read them; past it the client is disconnected (Redis: `client-output-buffer-limit`).",
+        twemproxy: "Keeps them without a limit.",
+    },
+    Key {
+        name: "link_output_limit",
+        default: Without::Text("4mb"),
+        takes: Takes::Size(1..=MAX_SIZE, |pool, size| pool.link_output_limit = size),
+        meaning: "How many bytes of requests may wait on one link; past it the sessions that use it are not read from until it drains.",
+        twemproxy: "Keeps them without a limit.",
+    },
+    Key {
+        name: "client_pipeline_limit",
+        default: Without::Text("4096"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| {
+            pool.client_pipeline_limit = number as u32;
+        }),
+        meaning: "How many requests of one session may be in flight; past it the session is not read from until replies came.",
+        twemproxy: "Takes them without a limit.",
+    },
+];
+
+/// One pebibyte: more than a machine has, so that sums of sizes cannot overflow.
+const MAX_SIZE: u64 = 1 << 50;
+
+static HASHES: &[Word] = &[
+    ("one_at_a_time", |pool| pool.hash = Hash::OneAtATime),
+    ("md5", |pool| pool.hash = Hash::Md5),
+    ("crc16", |pool| pool.hash = Hash::Crc16),
+    ("crc32", |pool| pool.hash = Hash::Crc32),
+    ("crc32a", |pool| pool.hash = Hash::Crc32a),
+    ("fnv1_64", |pool| pool.hash = Hash::Fnv1_64),
+    ("fnv1a_64", |pool| pool.hash = Hash::Fnv1a64),
+    ("fnv1_32", |pool| pool.hash = Hash::Fnv1_32),
+    ("fnv1a_32", |pool| pool.hash = Hash::Fnv1a32),
+    ("hsieh", |pool| pool.hash = Hash::Hsieh),
+    ("murmur", |pool| pool.hash = Hash::Murmur),
+    ("jenkins", |pool| pool.hash = Hash::Jenkins),
+];
+
+static DISTRIBUTIONS: &[Word] = &[
+    ("ketama", |pool| pool.distribution = Distribution::Ketama),
+    ("modula", |pool| pool.distribution = Distribution::Modula),
+    ("random", |pool| pool.distribution = Distribution::Random),
+    ("rendezvous", |pool| pool.distribution = Distribution::Rendezvous),
+];

@@ -1,0 +1,338 @@
+//! The one conversion from what the user typed to what it means.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::address;
+use super::fault::{ConfigFault, Faults, Wrong};
+use super::model::{Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server};
+use super::reference::{self, KEYS, Key, Takes, Without, Word};
+use super::spelling;
+use super::tree::{Node, Place, Value};
+use super::value;
+
+/// Makes the configuration of a whole file, or tells everything that is wrong with it.
+pub(crate) fn config(file: &str, root: &Node) -> Result<Config, Faults> {
+    let mut reading = Reading { file, pool: None, faults: Vec::new() };
+    let pools = reading.pools(root);
+    if reading.faults.is_empty() { Ok(Config { pools }) } else { Err(Faults(reading.faults)) }
+}
+
+/// A pool with this name and the defaults of the reference table, yet without servers.
+pub(crate) fn default_pool(name: &str) -> Pool {
+    let mut pool = blank(name);
+    for key in KEYS {
+        if let Without::Text(text) = key.default {
+            apply(&mut pool, key, text).expect("a test applies every default of the table");
+        }
+    }
+    pool
+}
+
+/// Sorts as twemproxy does: by the length of the name, then by its bytes.
+pub(crate) fn sort(servers: &mut [Server]) {
+    servers.sort_by(|a, b| {
+        a.name.len().cmp(&b.name.len()).then_with(|| a.name.as_bytes().cmp(b.name.as_bytes()))
+    });
+}
+
+struct Reading<'a> {
+    file: &'a str,
+    pool: Option<String>,
+    faults: Vec<ConfigFault>,
+}
+
+impl Reading<'_> {
+    fn pools(&mut self, root: &Node) -> Vec<Pool> {
+        let right = "name each pool at the start of a line and indent its keys below it";
+        let Value::Mapping(pairs) = &root.value else {
+            let wrong = format!("the file is {}, not a mapping of pools", root.value.shape());
+            self.fault(root.place, None, Wrong::new(wrong, right));
+            return Vec::new();
+        };
+        if pairs.is_empty() {
+            self.fault(root.place, None, Wrong::new("the file holds no pool", right));
+        }
+        let mut names: HashMap<&str, u32> = HashMap::new();
+        let mut listens: HashMap<Address, (String, u32)> = HashMap::new();
+        let mut pools = Vec::with_capacity(pairs.len());
+        for (key, body) in pairs {
+            let Some(name) = self.pool_name(key) else { continue };
+            self.pool = Some(name.to_owned());
+            if let Some(line) = names.insert(name, key.place.line) {
+                let wrong = format!("the pool is a duplicate of the one at line {line}");
+                self.fault(key.place, None, Wrong::new(wrong, "give it another name"));
+            }
+            pools.extend(self.pool(name, key.place, body, &mut listens));
+            self.pool = None;
+        }
+        pools
+    }
+
+    fn pool_name<'n>(&mut self, key: &'n Node) -> Option<&'n str> {
+        match &key.value {
+            Value::Scalar(name) if !name.is_empty() => Some(name),
+            _ => {
+                let wrong = Wrong::new("a pool has no name", "write its name before the colon");
+                self.fault(key.place, None, wrong);
+                None
+            }
+        }
+    }
+
+    fn pool(
+        &mut self,
+        name: &str,
+        place: Place,
+        body: &Node,
+        listens: &mut HashMap<Address, (String, u32)>,
+    ) -> Option<Pool> {
+        let Value::Mapping(pairs) = &body.value else {
+            let wrong = match &body.value {
+                Value::Scalar(text) if text.is_empty() => "the pool is empty".to_owned(),
+                other => format!("the pool is {}, not a mapping of keys", other.shape()),
+            };
+            let right = "indent at least listen, redis and servers below its name";
+            self.fault(place, None, Wrong::new(wrong, right));
+            return None;
+        };
+        let mut pool = default_pool(name);
+        let mut seen = HashMap::new();
+        for (key, value) in pairs {
+            self.pair(&mut pool, key, value, &mut seen);
+        }
+        if let (Some(place), Some(address)) = (seen.get("listen"), bound(&pool.listen)) {
+            self.listens_alone(address, name, *place, listens);
+        }
+        self.missing(place, &seen);
+        Some(pool)
+    }
+
+    fn pair(
+        &mut self,
+        pool: &mut Pool,
+        key: &Node,
+        value: &Node,
+        seen: &mut HashMap<&'static str, Place>,
+    ) {
+        let name = match &key.value {
+            Value::Scalar(name) => name.as_str(),
+            other => {
+                let wrong = format!("a key is {}", other.shape());
+                return self.fault(key.place, None, Wrong::new(wrong, "write a key of a pool"));
+            }
+        };
+        let Some(known) = reference::key(name) else {
+            return self.fault(key.place, Some(name), unknown(name));
+        };
+        if let Some(first) = seen.insert(known.name, value.place) {
+            let wrong = format!("the key is a duplicate of the one at line {}", first.line);
+            return self.fault(key.place, Some(name), Wrong::new(wrong, "keep one of them"));
+        }
+        let read = match (&known.takes, &value.value) {
+            (Takes::Servers, Value::Sequence(items)) => {
+                return self.servers(pool, value.place, items);
+            }
+            (_, Value::Scalar(text)) => apply(pool, known, text),
+            (takes, other) => Err(misshapen(other.shape(), takes)),
+        };
+        if let Err(wrong) = read {
+            self.fault(value.place, Some(name), wrong);
+        }
+    }
+
+    fn servers(&mut self, pool: &mut Pool, place: Place, items: &[Node]) {
+        if items.is_empty() {
+            let wrong = Wrong::new("the list of servers is empty", "write at least one server");
+            self.fault(place, Some("servers"), wrong);
+        }
+        let mut names: HashMap<String, u32> = HashMap::with_capacity(items.len());
+        for item in items {
+            let server = match &item.value {
+                Value::Scalar(text) => address::server(text),
+                other => Err(Wrong::new(
+                    format!("{} where a server belongs", other.shape()),
+                    "write host:port:weight [name]; quote it if it begins with a bracket",
+                )),
+            };
+            match server {
+                Ok(server) => {
+                    if let Some(line) = names.insert(server.name.clone(), item.place.line) {
+                        let wrong =
+                            format!("the server {:?} is a duplicate of line {line}", server.name);
+                        let right = "remove one, or give it a name of its own behind its weight";
+                        self.fault(item.place, Some("servers"), Wrong::new(wrong, right));
+                    }
+                    pool.servers.push(server);
+                }
+                Err(wrong) => self.fault(item.place, Some("servers"), wrong),
+            }
+        }
+        sort(&mut pool.servers);
+    }
+
+    fn listens_alone(
+        &mut self,
+        address: Address,
+        name: &str,
+        place: Place,
+        listens: &mut HashMap<Address, (String, u32)>,
+    ) {
+        if let Some((other, line)) = listens.insert(address, (name.to_owned(), place.line)) {
+            let wrong = format!("the pool {other} listens there too (line {line})");
+            let right = "give each pool an address of its own";
+            self.fault(place, Some("listen"), Wrong::new(wrong, right));
+        }
+    }
+
+    fn missing(&mut self, place: Place, seen: &HashMap<&'static str, Place>) {
+        for key in KEYS {
+            if !matches!(key.default, Without::Required) || seen.contains_key(key.name) {
+                continue;
+            }
+            let wrong = match key.takes {
+                Takes::RedisOnly => Wrong::new(
+                    "the key is missing, which means false, a pool of memcached",
+                    MEMCACHED,
+                ),
+                _ => Wrong::new("the key is missing", format!("write {}", key.takes.describe())),
+            };
+            self.fault(place, Some(key.name), wrong);
+        }
+    }
+
+    fn fault(&mut self, place: Place, key: Option<&str>, wrong: Wrong) {
+        self.faults.push(ConfigFault {
+            line: Some(place.line),
+            column: Some(place.column),
+            pool: self.pool.clone(),
+            key: key.map(str::to_owned),
+            ..ConfigFault::of_file(self.file, wrong)
+        });
+    }
+}
+
+const MEMCACHED: &str =
+    "circlet speaks Redis only: set redis: true, or leave this pool to twemproxy";
+
+fn unknown(name: &str) -> Wrong {
+    let right = match spelling::nearest(name, KEYS.iter().map(|key| key.name)) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => "`circlet config-reference` lists all keys".to_owned(),
+    };
+    Wrong::new("there is no such key", right)
+}
+
+fn misshapen(shape: &str, takes: &Takes) -> Wrong {
+    Wrong::new(format!("{shape} is no value of this key"), format!("write {}", takes.describe()))
+}
+
+/// Reads a value as its key demands and sets the pool's field.
+fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong> {
+    match &key.takes {
+        Takes::Servers => return Err(misshapen("a single value", &key.takes)),
+        Takes::Listen => pool.listen = address::listen(text)?,
+        Takes::RedisOnly => redis_only(text)?,
+        Takes::Boolean(set) => set(pool, value::boolean(text)?),
+        Takes::Integer(range, set) => set(pool, value::integer(text, range)?),
+        Takes::Milliseconds(range, set) => set(pool, value::milliseconds(text, range)?),
+        Takes::Size(range, set) => set(pool, value::size(text, range)?),
+        Takes::Word(words) => word(words, text)?(pool),
+        Takes::TwoCharacters(set) => set(pool, two_characters(text)?),
+        Takes::Text(_) if text.is_empty() => {
+            return Err(Wrong::new("the text is empty", "write it, or remove the key"));
+        }
+        Takes::Text(set) => set(pool, text),
+    }
+    Ok(())
+}
+
+fn redis_only(text: &str) -> Result<(), Wrong> {
+    if value::boolean(text)? {
+        Ok(())
+    } else {
+        Err(Wrong::new("this is a pool of memcached", MEMCACHED))
+    }
+}
+
+fn word(words: &[Word], text: &str) -> Result<fn(&mut Pool), Wrong> {
+    if let Some((_, set)) = words.iter().find(|(name, _)| *name == text) {
+        return Ok(*set);
+    }
+    let names: Vec<_> = words.iter().map(|(name, _)| *name).collect();
+    let right = match spelling::nearest(text, names.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("write one of {}", names.join(", ")),
+    };
+    Err(Wrong::new(format!("{text:?} is not known"), right))
+}
+
+/// Bytes, as in C: a tag of one two-byte character is two delimiters that no key splits at.
+fn two_characters(text: &str) -> Result<[u8; 2], Wrong> {
+    text.as_bytes().try_into().map_err(|_| {
+        let wrong = format!("{text:?} has not exactly two characters");
+        Wrong::new(wrong, "write the two delimiters in quotes, such as \"{}\"")
+    })
+}
+
+/// The address that no other pool may have; `None` while nothing valid was typed.
+fn bound(listen: &Listen) -> Option<Address> {
+    match listen {
+        Listen::Tcp { host, port } => Some(Address::Tcp { host: host.clone(), port: *port }),
+        Listen::Unix { path, .. } if path.as_os_str().is_empty() => None,
+        Listen::Unix { path, .. } => Some(Address::Unix(path.clone())),
+    }
+}
+
+/// Zeros throughout: the defaults of the reference table come on top.
+fn blank(name: &str) -> Pool {
+    Pool {
+        name: name.to_owned(),
+        listen: Listen::Unix { path: Default::default(), permissions: None },
+        servers: Vec::new(),
+        hash: Hash::Fnv1a64,
+        hash_tag: None,
+        key_bytes: KeyBytes::Signed,
+        distribution: Distribution::Ketama,
+        timeout: None,
+        backlog: 0,
+        client_connections: 0,
+        redis_auth: None,
+        redis_db: 0,
+        preconnect: false,
+        tcpkeepalive: false,
+        reuseport: false,
+        auto_eject_hosts: false,
+        server_connections: 0,
+        server_retry_timeout: Duration::ZERO,
+        server_failure_limit: 0,
+        ejection: Ejection::Skip,
+        heartbeat_interval: Duration::ZERO,
+        heartbeat_timeout: Duration::ZERO,
+        heartbeat_successes: 0,
+        connect_timeout: Duration::ZERO,
+        max_bulk: 0,
+        max_arguments: 0,
+        max_inline: 0,
+        max_command: 0,
+        max_reply: 0,
+        max_nesting: 0,
+        client_output_limit: 0,
+        link_output_limit: 0,
+        client_pipeline_limit: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_of_the_table_can_be_read() {
+        for key in KEYS {
+            if let Without::Text(text) = key.default {
+                assert_eq!(apply(&mut blank("x"), key, text), Ok(()), "{}", key.name);
+            }
+        }
+    }
+}
