@@ -1,1 +1,10 @@
 //! A connection from outside: the session.
+
+pub mod dispatch;
+pub mod greeting;
+pub mod info;
+pub mod intake;
+pub mod listener;
+pub mod local;
+pub mod session;
+pub mod split;

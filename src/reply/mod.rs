@@ -1,1 +1,7 @@
-//! The places kept for replies, and how several become one.
+//! The places kept for replies, and how several replies become one.
+
+pub mod merge;
+pub mod slots;
+
+pub use merge::{Merge, MergeKind};
+pub use slots::Replies;

@@ -26,6 +26,16 @@ pub enum Protocol {
     Resp3,
 }
 
+impl Protocol {
+    /// The number that HELLO takes.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Resp2 => 2,
+            Self::Resp3 => 3,
+        }
+    }
+}
+
 /// How far a scan came. Lengths count from the first byte of the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scan {

@@ -183,8 +183,9 @@ pub fn bulk_into(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends the head of an aggregate or a bulk string: its type byte and its count.
 #[inline]
-fn head(out: &mut Vec<u8>, kind: u8, count: usize) {
+pub fn head(out: &mut Vec<u8>, kind: u8, count: usize) {
     match count {
         0..=9 => out.extend_from_slice(&[kind, b'0' + count as u8, b'\r', b'\n']),
         _ => {

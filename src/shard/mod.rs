@@ -1,8 +1,11 @@
 //! A Redis behind us: link, heartbeat, health.
 
 pub mod answer;
+pub mod connect;
+pub mod fault;
 pub mod health;
 pub mod heartbeat;
 pub mod judge;
+pub mod link;
 pub mod monitor;
 pub mod pool_judge;

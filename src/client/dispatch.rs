@@ -1,0 +1,190 @@
+//! What happens to a command: forwarded, split, sent to all, answered here, or refused.
+
+use bytes::Bytes;
+
+use super::intake::frame;
+use super::split::positions;
+use crate::command::bits::Flags;
+use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::reply::slots::Frame;
+use crate::reply::{Merge, MergeKind};
+use crate::resp::Request;
+use crate::shard::link::Part;
+use crate::worker::Worker;
+
+impl Worker {
+    /// Handles one command; `whole` is its bytes when they are in a buffer of their own.
+    pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
+        let spec = match command::resolve(request) {
+            Ok(spec) => spec,
+            Err(error) => {
+                let mut reply = Vec::new();
+                error.append(request, &mut reply);
+                return self.say(number, |writer| writer.raw(&reply));
+            }
+        };
+        if !self.sessions[number as usize].authenticated && !spec.flags.contains(Flags::NO_AUTH) {
+            return self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+        }
+        match (spec.handling, &spec.keys) {
+            (Handling::Keyed, &Keys::At(index)) => {
+                let shard = self.ring_of(number).shard(request.arg(index));
+                self.forward(number, shard, frame(request, whole));
+            }
+            (Handling::Keyed | Handling::Sort, _) => {
+                self.forward_keyed(number, spec, request, whole);
+            }
+            (Handling::KeyedUnlessBlocking, _) if !keys::blocks(request) => {
+                self.forward_keyed(number, spec, request, whole);
+            }
+            (Handling::Split, _) => self.split(number, spec, request, whole),
+            (Handling::FanOut, _) => self.fan_out(number, spec, request),
+            (Handling::AnyShard, _) => {
+                let shard = self.pool_of(number).any_shard();
+                self.forward(number, shard, frame(request, whole));
+            }
+            (Handling::Local(local), _) => self.local(number, local, request),
+            (Handling::Refused(why), _) => self.refuse(number, spec, why),
+            (Handling::Transaction, _) => self.refuse(number, spec, NO_TRANSACTIONS),
+            (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
+                self.refuse(number, spec, NO_BLOCKING);
+            }
+            (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
+            (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
+        }
+    }
+
+    fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
+        let name = spec.name.replace('|', " ").to_uppercase();
+        let text = format!("ERR {name} is not served: {why}");
+        self.say(number, |writer| writer.error(&text));
+    }
+
+    /// Sends a command to one shard; the reply is the client's reply.
+    #[inline]
+    pub(crate) fn forward(&mut self, number: u32, shard: Option<usize>, request: Frame<'_>) {
+        match shard {
+            Some(shard) => {
+                let sequence = self.sessions[number as usize].replies.reserve();
+                self.send(number, sequence, Part::Whole, shard, request);
+            }
+            None => self.refuse_nobody_in(number),
+        }
+    }
+
+    pub(crate) fn refuse_nobody_in(&mut self, number: u32) {
+        let text = self.pool_of(number).nobody_in();
+        self.say(number, |writer| writer.error(&text));
+    }
+
+    /// A command whose keys must all live on one shard.
+    fn forward_keyed(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) {
+        let keys = match positions(spec, request) {
+            Ok(keys) => keys,
+            Err(error) => return self.say(number, |writer| writer.error(&error.to_string())),
+        };
+        let Some((&first, rest)) = keys.split_first() else {
+            // EVAL with no keys and its like: any shard does.
+            let shard = self.pool_of(number).any_shard();
+            return self.forward(number, shard, frame(request, whole));
+        };
+        let ring = self.ring_of(number);
+        let shard = ring.shard(request.arg(first as usize));
+        let stray =
+            rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
+        match stray {
+            None => self.forward(number, shard, frame(request, whole)),
+            Some(stray) => self.refuse_cross_slot(
+                number,
+                spec,
+                request.arg(first as usize),
+                request.arg(stray as usize),
+            ),
+        }
+    }
+
+    pub(crate) fn refuse_cross_slot(
+        &mut self,
+        number: u32,
+        spec: &Spec,
+        first: &[u8],
+        stray: &[u8],
+    ) {
+        let pool = &self.pool_of(number).config;
+        let remedy = match pool.hash_tag {
+            Some([open, close]) => {
+                let (open, close) = (char::from(open), char::from(close));
+                format!("give them a common hash tag, as in {open}tag{close}:name")
+            }
+            None => "set hash_tag: \"{}\" for the pool and give them a common tag".to_owned(),
+        };
+        let text = format!(
+            "CROSSSLOT Keys in request don't hash to the same slot: {} cannot use '{}' and '{}' \
+             together because they live on different shards; {remedy}",
+            spec.name.to_ascii_uppercase(),
+            shown(first),
+            shown(stray),
+        );
+        self.say(number, |writer| writer.error(&text));
+    }
+
+    /// Sends a command as it is to all shards; the replies are merged.
+    fn fan_out(&mut self, number: u32, spec: &'static Spec, request: &Request<'_>) {
+        let shards: Vec<usize> = self.pool_of(number).members().collect();
+        if shards.is_empty() {
+            return self.refuse_nobody_in(number);
+        }
+        let merge = Merge::new(merge_kind(spec), shards.len());
+        let sequence = self.sessions[number as usize].replies.reserve_merge(Box::new(merge));
+        for (part, shard) in shards.into_iter().enumerate() {
+            self.send(number, sequence, Part::Of(part as u16), shard, Frame::Small(request.wire()));
+        }
+    }
+
+    /// The pool that a session talks to.
+    #[inline]
+    pub(crate) fn pool_of(&self, number: u32) -> &crate::worker::PoolState {
+        &self.pools[usize::from(self.sessions[number as usize].pool)]
+    }
+
+    /// The ring of the pool that a session talks to.
+    #[inline]
+    pub(crate) fn ring_of(&self, number: u32) -> &crate::route::ring::Ring {
+        &self.pool_of(number).ring
+    }
+}
+
+/// How the replies of all shards become one, by Redis's response policy. Redis says that without
+/// one, arrays of keys are concatenated and other replies are the client's choice.
+fn merge_kind(spec: &Spec) -> MergeKind {
+    match spec.response_policy {
+        ResponsePolicy::AggSum => MergeKind::Sum,
+        ResponsePolicy::AggMin => MergeKind::Min,
+        ResponsePolicy::AggMax => MergeKind::Max,
+        ResponsePolicy::AggLogicalAnd => MergeKind::And,
+        ResponsePolicy::AggLogicalOr => MergeKind::Or,
+        ResponsePolicy::OneSucceeded => MergeKind::OneSucceeded,
+        ResponsePolicy::AllSucceeded => MergeKind::AllSucceeded,
+        ResponsePolicy::Special => MergeKind::AnyNonNull,
+        ResponsePolicy::Concat | ResponsePolicy::Default => MergeKind::Concatenate,
+    }
+}
+
+const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
+const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
+const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
+const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
+
+/// A key as an error shows it.
+fn shown(key: &[u8]) -> String {
+    String::from_utf8_lossy(&key[..key.len().min(SHOWN_KEY)]).into_owned()
+}
+
+/// Bytes of a key that an error shows.
+const SHOWN_KEY: usize = 64;

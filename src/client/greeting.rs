@@ -1,0 +1,150 @@
+//! HELLO and AUTH: who the client is, and which RESP it speaks.
+
+use super::local::{bad_name, integer, is_name};
+use crate::resp::{Protocol, Request, Writer};
+use crate::worker::Worker;
+
+/// The options of HELLO.
+#[derive(Default)]
+struct Hello<'a> {
+    protocol: Option<Protocol>,
+    credentials: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl Worker {
+    /// `HELLO [protover [AUTH username password] [SETNAME name]]`; nothing changes unless all of
+    /// it is right.
+    pub(crate) fn hello(&mut self, number: u32, request: &Request<'_>) {
+        let hello = match parse(request) {
+            Ok(hello) => hello,
+            Err(text) => return self.say(number, |writer| writer.error(&text)),
+        };
+        let admitted = match hello.credentials {
+            Some((user, password)) => self.credentials_fit(number, user, password),
+            None => Ok(self.sessions[number as usize].authenticated),
+        };
+        match admitted {
+            Ok(true) => {}
+            Ok(false) => return self.say(number, |writer| writer.error(HELLO_NEEDS_AUTH)),
+            Err(text) => return self.say(number, |writer| writer.error(text)),
+        }
+        let session = &mut self.sessions[number as usize];
+        session.authenticated = true;
+        if let Some(name) = hello.name {
+            session.about.get_or_insert_default().name = name.to_vec();
+        }
+        if let Some(protocol) = hello.protocol {
+            session.protocol = protocol;
+            self.take_identity(number);
+        }
+        let id = self.sessions[number as usize].id;
+        self.say(number, |writer| introduce(writer, id));
+    }
+
+    /// `AUTH [username] password`.
+    pub(crate) fn auth(&mut self, number: u32, request: &Request<'_>) {
+        let wants_password = self.pool_of(number).config.redis_auth.is_some();
+        let (user, password): (&[u8], &[u8]) = match request.len() {
+            2 if !wants_password => {
+                return self.say(number, |writer| writer.error(NO_PASSWORD_SET));
+            }
+            2 => (b"default", request.arg(1)),
+            3 => (request.arg(1), request.arg(2)),
+            _ => return self.say(number, |writer| writer.error("ERR syntax error")),
+        };
+        match self.credentials_fit(number, user, password) {
+            Ok(_) => {
+                self.sessions[number as usize].authenticated = true;
+                self.say(number, |writer| writer.simple("OK"));
+            }
+            Err(text) => self.say(number, |writer| writer.error(text)),
+        }
+    }
+
+    /// Whether user and password are the pool's. Without `redis_auth` the default user needs no
+    /// password and takes any, as in Redis.
+    fn credentials_fit(
+        &self,
+        number: u32,
+        user: &[u8],
+        password: &[u8],
+    ) -> Result<bool, &'static str> {
+        let expected = &self.pool_of(number).config.redis_auth;
+        let fits = user == b"default"
+            && expected.as_ref().is_none_or(|expected| same(expected.as_bytes(), password));
+        if fits { Ok(true) } else { Err(WRONG_PASSWORD) }
+    }
+}
+
+fn parse<'a>(request: &Request<'a>) -> Result<Hello<'a>, String> {
+    let mut hello = Hello::default();
+    if request.len() == 1 {
+        return Ok(hello);
+    }
+    hello.protocol = Some(match integer(request.arg(1)) {
+        Some(2) => Protocol::Resp2,
+        Some(3) => Protocol::Resp3,
+        Some(_) => return Err("NOPROTO unsupported protocol version".into()),
+        None => return Err("ERR Protocol version is not an integer or out of range".into()),
+    });
+    let mut index = 2;
+    while index < request.len() {
+        let left = request.len() - index - 1;
+        match &request.arg(index).to_ascii_lowercase()[..] {
+            b"auth" if left >= 2 => {
+                hello.credentials = Some((request.arg(index + 1), request.arg(index + 2)));
+                index += 3;
+            }
+            b"setname" if left >= 1 => {
+                let name = request.arg(index + 1);
+                if !is_name(name) {
+                    return Err(bad_name("Client names"));
+                }
+                hello.name = Some(name);
+                index += 2;
+            }
+            _ => {
+                let option = String::from_utf8_lossy(request.arg(index)).into_owned();
+                return Err(format!("ERR Syntax error in HELLO option '{option}'"));
+            }
+        }
+    }
+    Ok(hello)
+}
+
+/// The reply to HELLO: to its clients circlet is one Redis.
+fn introduce(writer: &mut Writer<'_>, id: u64) {
+    let protocol = writer.protocol().number();
+    writer.map(7);
+    writer.bulk(b"server");
+    writer.bulk(b"redis");
+    writer.bulk(b"version");
+    writer.bulk(REDIS_VERSION.as_bytes());
+    writer.bulk(b"proto");
+    writer.integer(protocol);
+    writer.bulk(b"id");
+    writer.integer(id as i64);
+    writer.bulk(b"mode");
+    writer.bulk(b"standalone");
+    writer.bulk(b"role");
+    writer.bulk(b"master");
+    writer.bulk(b"modules");
+    writer.array(0);
+}
+
+/// Compares in a time that does not tell how many bytes are right.
+fn same(expected: &[u8], given: &[u8]) -> bool {
+    let differ = expected.iter().zip(given).fold(0, |differ, (a, b)| differ | (a ^ b));
+    expected.len() == given.len() && differ == 0
+}
+
+/// The version of Redis whose commands and replies circlet's own answers follow.
+pub const REDIS_VERSION: &str = "7.0.15";
+
+const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+const NO_PASSWORD_SET: &str = "ERR AUTH <password> called without any password configured for the \
+     default user. Are you sure your configuration is correct?";
+const HELLO_NEEDS_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, \
+     otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
+     and select the RESP protocol version at the same time";

@@ -1,0 +1,165 @@
+//! Bytes from a client become commands; what is not whole is kept, and scanned on from there.
+
+use bytes::{Bytes, BytesMut};
+
+use super::session::Input;
+use crate::reply::slots::Frame;
+use crate::resp::{ProtocolError, Request, RequestScanner, Scan, Writer, inline};
+use crate::worker::Worker;
+
+impl Worker {
+    /// Handles `count` bytes in the scratch buffer, after those that came earlier.
+    pub(crate) fn take_scratch(&mut self, number: u32, count: usize) {
+        let scratch = std::mem::take(&mut self.scratch);
+        match self.sessions[number as usize].input.take() {
+            None => {
+                let scanner = std::mem::take(&mut self.scanner);
+                self.take_commands(number, &scratch[..count], scanner);
+            }
+            Some(mut input) => {
+                input.bytes.extend_from_slice(&scratch[..count]);
+                self.take_commands(number, &input.bytes, input.scanner);
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    /// Goes on with commands that waited for a pause to end.
+    pub(crate) fn resume_input(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        if !session.accepts_commands() {
+            return;
+        }
+        if let Some(input) = session.input.take_if(|input| input.missing == 0) {
+            self.take_commands(number, &input.bytes, input.scanner);
+        }
+    }
+
+    /// Handles bytes that were read right behind a partial command.
+    pub(crate) fn take_in_place(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        let Some(mut input) = session.input.take() else { return };
+        let limits = self.pools[usize::from(session.pool)].request_limits;
+        match input.scanner.scan(&input.bytes, &limits) {
+            Ok(Scan::Done(_)) => {
+                // No more was read than the command still needed: it is all there is.
+                let bytes = input.bytes.freeze();
+                self.command(number, &Request::new(&bytes, input.scanner.args()), Some(&bytes));
+            }
+            Ok(Scan::More(missing)) => {
+                input.missing = missing;
+                session.input = Some(input);
+            }
+            Err(error) => self.refuse_protocol(number, &error),
+        }
+    }
+
+    /// Handles the whole commands in `bytes` and keeps the rest.
+    fn take_commands(&mut self, number: u32, bytes: &[u8], mut scanner: RequestScanner) {
+        let limits = self.pools[usize::from(self.sessions[number as usize].pool)].request_limits;
+        let mut start = 0;
+        while start < bytes.len() {
+            if !self.sessions[number as usize].accepts_commands() {
+                return self.keep_for_later(number, &bytes[start..], scanner);
+            }
+            match scanner.scan(&bytes[start..], &limits) {
+                Ok(Scan::Done(len)) => {
+                    let command = &bytes[start..start + len];
+                    if scanner.is_inline() {
+                        self.inline_command(number, command);
+                    } else if !scanner.args().is_empty() {
+                        self.command(number, &Request::new(command, scanner.args()), None);
+                    }
+                    scanner.reset();
+                    start += len;
+                }
+                Ok(Scan::More(missing)) => {
+                    return self.keep_partial(number, &bytes[start..], scanner, missing);
+                }
+                Err(error) => return self.refuse_protocol(number, &error),
+            }
+        }
+        scanner.reset();
+        self.scanner = scanner;
+        self.pause_if_full(number);
+    }
+
+    fn keep_partial(&mut self, number: u32, bytes: &[u8], scanner: RequestScanner, missing: usize) {
+        // Right-sized at once for a command of ordinary size, so that it is not copied again.
+        let room = bytes.len() + missing.min(ROOM_AHEAD);
+        let mut kept = BytesMut::with_capacity(room);
+        kept.extend_from_slice(bytes);
+        let input = Input { scanner, bytes: kept, missing: missing.max(1) };
+        self.sessions[number as usize].input = Some(Box::new(input));
+        self.pause_if_full(number);
+    }
+
+    fn keep_for_later(&mut self, number: u32, bytes: &[u8], scanner: RequestScanner) {
+        let session = &mut self.sessions[number as usize];
+        if !session.closing {
+            let input = Input { scanner, bytes: bytes.into(), missing: 0 };
+            session.input = Some(Box::new(input));
+        }
+    }
+
+    fn inline_command(&mut self, number: u32, line: &[u8]) {
+        let mut encoded = Vec::new();
+        if let Err(error) = inline::encode(line, &mut encoded) {
+            return self.refuse_protocol(number, &error);
+        }
+        if encoded.is_empty() {
+            return;
+        }
+        let limits = self.pools[usize::from(self.sessions[number as usize].pool)].request_limits;
+        let mut scanner = RequestScanner::default();
+        match scanner.scan(&encoded, &limits) {
+            Ok(Scan::Done(_)) => {
+                self.command(number, &Request::new(&encoded, scanner.args()), None);
+            }
+            Ok(Scan::More(_)) => unreachable!("an encoded command is whole"),
+            Err(error) => self.refuse_protocol(number, &error),
+        }
+    }
+
+    /// Says what is wrong, after the replies still owed, and ends the session, as Redis does.
+    fn refuse_protocol(&mut self, number: u32, error: &ProtocolError) {
+        let session = &mut self.sessions[number as usize];
+        tracing::info!(client = session.id, %error, "client disconnected: protocol error");
+        self.counters.pools[usize::from(session.pool)].client_err.add(1);
+        self.say(number, |writer| writer.error(&format!("ERR {error}")));
+        self.finish_session(number);
+    }
+
+    /// Answers a command with what `write` says.
+    pub(crate) fn say(&mut self, number: u32, write: impl FnOnce(&mut Writer<'_>)) {
+        let session = &mut *self.sessions[number as usize];
+        let sequence = session.replies.reserve();
+        let protocol = session.protocol;
+        if session.replies.is_due(sequence) {
+            // Straight into the outbox; the place is filled with nothing more.
+            session
+                .output
+                .write_with(&mut self.spare, |out| write(&mut Writer::new(out, protocol)));
+            session.replies.fill_silently(sequence, &mut session.output, &mut self.spare);
+        } else {
+            let mut reply = self.spare.take();
+            write(&mut Writer::new(&mut reply, protocol));
+            let frame = Frame::Small(&reply);
+            session.replies.fill(sequence, frame, &mut session.output, &mut self.spare);
+            self.spare.give(reply);
+        }
+        self.ready.session(session, number);
+    }
+}
+
+/// A command as it is to be forwarded: copied when it is small, shared when it was read into a
+/// buffer of its own.
+pub(crate) fn frame<'a>(request: &Request<'a>, whole: Option<&Bytes>) -> Frame<'a> {
+    match whole {
+        Some(bytes) => Frame::Large(bytes.clone()),
+        None => Frame::Small(request.wire()),
+    }
+}
+
+/// A buffer for a partial command is at once this much larger than what came, at most.
+const ROOM_AHEAD: usize = 1024 * 1024;

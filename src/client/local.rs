@@ -1,0 +1,233 @@
+//! Commands that circlet answers itself, for they concern the session and not its keys.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::session::Session;
+use crate::command::Local;
+use crate::reply::slots::Frame;
+use crate::resp::{Request, Writer};
+use crate::shard::connect::Identity;
+use crate::shard::link::Part;
+use crate::worker::Worker;
+
+impl Worker {
+    /// Answers a command that circlet answers itself.
+    pub(crate) fn local(&mut self, number: u32, local: Local, request: &Request<'_>) {
+        match local {
+            Local::Ping => self.ping(number, request),
+            Local::Echo => self.say(number, |writer| writer.bulk(request.arg(1))),
+            Local::Time => self.say(number, time),
+            Local::Hello => self.hello(number, request),
+            Local::Auth => self.auth(number, request),
+            Local::Select => self.select(number, request),
+            Local::Quit => {
+                self.say(number, |writer| writer.simple("OK"));
+                self.finish_session(number);
+            }
+            Local::Reset => self.reset(number),
+            Local::Info => self.info(number, request),
+            Local::ClientId
+            | Local::ClientGetName
+            | Local::ClientSetName
+            | Local::ClientSetInfo
+            | Local::ClientInfo
+            | Local::ClientList
+            | Local::ClientCapa
+            | Local::ClientHelp => self.client(number, local, request),
+            _ => self.say(number, |writer| writer.error("ERR not yet")),
+        }
+    }
+
+    fn ping(&mut self, number: u32, request: &Request<'_>) {
+        self.say(number, |writer| match request.len() {
+            1 => writer.simple("PONG"),
+            2 => writer.bulk(request.arg(1)),
+            _ => writer.error("ERR wrong number of arguments for 'ping' command"),
+        });
+    }
+
+    /// SELECT: a shard is asked whether the database exists; what follows travels on links that
+    /// have selected it.
+    fn select(&mut self, number: u32, request: &Request<'_>) {
+        let Some(db) = integer(request.arg(1)) else {
+            let text = "ERR value is not an integer or out of range";
+            return self.say(number, |writer| writer.error(text));
+        };
+        let Ok(db) = u32::try_from(db) else {
+            return self.say(number, |writer| writer.error("ERR DB index is out of range"));
+        };
+        let session = &self.sessions[number as usize];
+        if db == session.db {
+            return self.say(number, |writer| writer.simple("OK"));
+        }
+        let Some(shard) = self.pool_of(number).any_shard() else {
+            return self.refuse_nobody_in(number);
+        };
+        let before = session.identity;
+        self.sessions[number as usize].db = db;
+        self.take_identity(number);
+        let sequence = self.sessions[number as usize].replies.reserve();
+        let part = Part::Select { before };
+        self.send(number, sequence, part, shard, Frame::Small(request.wire()));
+    }
+
+    /// Chooses the links that the session's commands travel on, by what it selected.
+    pub(crate) fn take_identity(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        let identity = Identity { db: session.db, protocol: session.protocol };
+        session.identity = self.pools[usize::from(session.pool)].identity(identity) as u16;
+    }
+
+    fn reset(&mut self, number: u32) {
+        let config = self.pool_of(number).config.clone();
+        let session = &mut self.sessions[number as usize];
+        session.db = config.redis_db;
+        session.protocol = Default::default();
+        session.authenticated = config.redis_auth.is_none();
+        session.about = None;
+        self.take_identity(number);
+        self.say(number, |writer| writer.simple("RESET"));
+    }
+
+    fn info(&mut self, number: u32, request: &Request<'_>) {
+        let wanted: Vec<String> =
+            request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).collect();
+        let text = super::info::text(self.pool_of(number), &wanted);
+        self.say(number, |writer| writer.verbatim(&text));
+    }
+
+    fn client(&mut self, number: u32, local: Local, request: &Request<'_>) {
+        let session = &mut self.sessions[number as usize];
+        match local {
+            Local::ClientId => {
+                let id = session.id as i64;
+                self.say(number, |writer| writer.integer(id));
+            }
+            Local::ClientGetName => {
+                let name = session.about.as_ref().map(|about| about.name.clone());
+                self.say(number, |writer| match name {
+                    Some(name) if !name.is_empty() => writer.bulk(&name),
+                    _ => writer.null(),
+                });
+            }
+            Local::ClientSetName => {
+                self.set_about(number, "Client names", request.arg(2), |about| &mut about.name)
+            }
+            Local::ClientSetInfo => self.set_info(number, request),
+            Local::ClientInfo => {
+                let line = describe(session);
+                self.say(number, |writer| writer.verbatim(&line));
+            }
+            Local::ClientList => {
+                let text =
+                    "ERR CLIENT LIST is not served: circlet keeps no list of all clients yet";
+                self.say(number, |writer| writer.error(text));
+            }
+            Local::ClientHelp => self.say(number, client_help),
+            _ => self.say(number, |writer| writer.simple("OK")),
+        }
+    }
+
+    fn set_info(&mut self, number: u32, request: &Request<'_>) {
+        let option = request.arg(2).to_ascii_lowercase();
+        match &option[..] {
+            b"lib-name" => {
+                self.set_about(number, "lib-name", request.arg(3), |about| &mut about.library)
+            }
+            b"lib-ver" => self
+                .set_about(number, "lib-ver", request.arg(3), |about| &mut about.library_version),
+            _ => {
+                let text = format!(
+                    "ERR Unrecognized option '{}'",
+                    String::from_utf8_lossy(request.arg(2))
+                );
+                self.say(number, |writer| writer.error(&text));
+            }
+        }
+    }
+
+    /// Keeps what a client tells of itself, under Redis's rule for names.
+    pub(crate) fn set_about(
+        &mut self,
+        number: u32,
+        what: &str,
+        value: &[u8],
+        field: impl FnOnce(&mut super::session::About) -> &mut Vec<u8>,
+    ) {
+        if !is_name(value) {
+            let text = bad_name(what);
+            return self.say(number, |writer| writer.error(&text));
+        }
+        let about = self.sessions[number as usize].about.get_or_insert_default();
+        *field(about) = value.to_vec();
+        self.say(number, |writer| writer.simple("OK"));
+    }
+}
+
+/// Whether every byte is printable ASCII and no space.
+pub(crate) fn is_name(value: &[u8]) -> bool {
+    value.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+pub(crate) fn bad_name(what: &str) -> String {
+    format!("ERR {what} cannot contain spaces, newlines or special characters.")
+}
+
+/// A decimal integer, as Redis accepts it for arguments.
+pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
+    std::str::from_utf8(bytes).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
+}
+
+fn time(writer: &mut Writer<'_>) {
+    // A clock before 1970 is no clock; Redis would say 0 as well.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    writer.array(2);
+    writer.bulk(now.as_secs().to_string().as_bytes());
+    writer.bulk(now.subsec_micros().to_string().as_bytes());
+}
+
+/// The line of CLIENT INFO, with the fields of Redis 7.0 that have a meaning here.
+fn describe(session: &Session) -> String {
+    let about = session.about.as_deref().cloned().unwrap_or_default();
+    let (peer, local) = match &session.socket {
+        Some(socket) => socket.addresses(),
+        None => Default::default(),
+    };
+    format!(
+        "id={} addr={peer} laddr={local} name={} age={} idle=0 flags=N db={} sub=0 psub=0 ssub=0 \
+         multi=-1 qbuf={} obl={} cmd=client|info user=default redir=-1 resp={} lib-name={} \
+         lib-ver={}\n",
+        session.id,
+        String::from_utf8_lossy(&about.name),
+        session.since.elapsed().as_secs(),
+        session.db,
+        session.input.as_ref().map_or(0, |input| input.bytes.len()),
+        session.output.len(),
+        session.protocol.number(),
+        String::from_utf8_lossy(&about.library),
+        String::from_utf8_lossy(&about.library_version),
+    )
+}
+
+fn client_help(writer: &mut Writer<'_>) {
+    writer.array(CLIENT_HELP.len());
+    for line in CLIENT_HELP {
+        writer.simple(line);
+    }
+}
+
+const CLIENT_HELP: &[&str] = &[
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "SETINFO <option> <value>",
+    "    Set client meta attr. Options are: LIB-NAME, LIB-VER.",
+    "HELP",
+    "    Print this help.",
+];

@@ -1,0 +1,138 @@
+//! A client's connection: what it said so far, and the replies it is owed.
+
+use std::task::Waker;
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use crate::outbox::Outbox;
+use crate::reply::Replies;
+use crate::resp::{Protocol, RequestScanner};
+use crate::socket::Socket;
+
+/// See the module. An idle session is this struct, its task and the socket; it has no buffers.
+#[derive(Debug)]
+pub struct Session {
+    /// The client's number, as CLIENT ID tells it; unique in the process.
+    pub id: u64,
+    /// Index of the pool it talks to.
+    pub pool: u16,
+    /// Index of the pool's identity that its commands travel as.
+    pub identity: u16,
+    /// The version of RESP that it speaks.
+    pub protocol: Protocol,
+    /// The database it selected.
+    pub db: u32,
+    /// Whether it may use the pool.
+    pub authenticated: bool,
+    /// The socket; `None` once the session is over.
+    pub socket: Option<Socket>,
+    /// The replies it is owed.
+    pub replies: Replies,
+    /// Bytes that wait to be written to it.
+    pub output: Outbox,
+    /// Bytes it sent that were not handled yet.
+    pub input: Option<Box<Input>>,
+    /// Replies on links that still carry its number; the number is not reused before they came.
+    pub outstanding: u32,
+    /// Whether its task still runs.
+    pub has_task: bool,
+    /// Whether it is on the worker's list of those to be flushed.
+    pub dirty: bool,
+    /// Whether the kernel's buffer is full, so that its task waits for room.
+    pub wants_write: bool,
+    /// Why nothing is read from it for now.
+    pub pause: Pause,
+    /// Whether it ends as soon as all it is owed is written.
+    pub closing: bool,
+    /// Wakes its task.
+    pub waker: Option<Waker>,
+    /// When it connected.
+    pub since: Instant,
+    /// What it told of itself; most clients tell nothing.
+    pub about: Option<Box<About>>,
+}
+
+/// What a client told of itself.
+#[derive(Debug, Default, Clone)]
+pub struct About {
+    /// CLIENT SETNAME, or HELLO … SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: Vec<u8>,
+}
+
+/// Why a session is not read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pause {
+    /// It is.
+    #[default]
+    No,
+    /// It has enough in flight, or does not read its replies.
+    Replies,
+    /// A link that it uses has enough queued.
+    Link,
+}
+
+/// Bytes of a command that is not whole, or of commands that wait for a pause to end.
+#[derive(Debug, Default)]
+pub struct Input {
+    /// Where the scan of the first command stands.
+    pub scanner: RequestScanner,
+    /// The bytes, from the first byte of the first command.
+    pub bytes: BytesMut,
+    /// At least so many bytes are missing; 0 when whole commands may wait.
+    pub missing: usize,
+}
+
+impl Session {
+    /// A session that has said nothing yet.
+    pub fn new(id: u64, pool: usize, db: u32, authenticated: bool, socket: Socket) -> Self {
+        Self {
+            id,
+            pool: pool as u16,
+            identity: 0,
+            protocol: Protocol::Resp2,
+            db,
+            authenticated,
+            socket: Some(socket),
+            replies: Replies::default(),
+            output: Outbox::default(),
+            input: None,
+            outstanding: 0,
+            has_task: true,
+            dirty: false,
+            wants_write: false,
+            pause: Pause::No,
+            closing: false,
+            waker: None,
+            since: Instant::now(),
+            about: None,
+        }
+    }
+
+    /// Whether it has ended and nothing refers to it any more.
+    pub fn is_gone(&self) -> bool {
+        self.socket.is_none() && !self.has_task && self.outstanding == 0
+    }
+
+    /// Whether further commands of it may be handled now.
+    #[inline]
+    pub fn accepts_commands(&self) -> bool {
+        self.pause == Pause::No && !self.closing
+    }
+
+    /// Bytes that it is owed and that wait here.
+    pub fn waiting_bytes(&self) -> usize {
+        self.output.len() + self.replies.parked_len()
+    }
+
+    /// Wakes its task.
+    pub fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The whole proxy: listeners, workers, health; what a process or a program embedding circlet runs.
+//!
+//! ```text
+//!   listener ─ accept ─► the worker with the fewest sessions      (control thread)
+//!   monitor  ─ health, ring ─► all workers
+//!   workers  ─ failures ─► monitor
+//! ```
+//!
+//! The control thread serves no request. Workers share nothing but what they are told here.
+
+use std::cell::RefCell;
+use std::io::{self, Write as _};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::LocalSet;
+
+use crate::admin::counters::WorkerCounters;
+use crate::client::listener::{ListenError, Listener};
+use crate::config::{Config, Pool};
+use crate::route::ring::Ring;
+use crate::shard::health::{Failure, ShardHealth, State};
+use crate::shard::monitor::Monitor;
+use crate::worker::{self, Handle, Incoming, Message, Setup};
+
+/// A proxy that listens already and serves once it is run.
+pub struct Server {
+    pools: Vec<Arc<Pool>>,
+    rings: Vec<Arc<Ring>>,
+    listeners: Vec<Listener>,
+    workers: Vec<Handle>,
+    counters: Vec<Arc<WorkerCounters>>,
+    monitor: Monitor,
+    failures: UnboundedReceiver<Failure>,
+}
+
+/// Why a proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A pool's address cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system has no thread or no descriptor to give.
+    #[error("cannot start a worker thread: {0}; fewer `threads` or higher limits may help")]
+    Worker(#[from] io::Error),
+}
+
+impl Server {
+    /// Opens the listening sockets and starts `threads` workers. Must be called within a tokio
+    /// runtime with IO and time.
+    pub fn start(config: Config, threads: usize) -> Result<Self, StartError> {
+        let monitor = Monitor::new(&config);
+        let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
+        let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
+        let opened: Result<Vec<Listener>, ListenError> =
+            pools.iter().map(|pool| Listener::open(pool)).collect();
+        let (report, failures) = unbounded_channel();
+        let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
+        let mut server = Self {
+            listeners: opened?,
+            workers: Vec::new(),
+            counters: Vec::new(),
+            pools,
+            rings,
+            monitor,
+            failures,
+        };
+        for index in 0..threads.max(1) {
+            let counters = Arc::new(WorkerCounters::new(&shards));
+            server.counters.push(Arc::clone(&counters));
+            let pools = server.pools.iter().cloned().zip(server.rings.iter().cloned()).collect();
+            let setup = Setup { index, pools, counters, failures: report.clone() };
+            server.workers.push(worker::start(setup)?);
+        }
+        Ok(server)
+    }
+
+    /// The TCP port of pool `index`, for programs that listen on port 0.
+    pub fn port(&self, index: usize) -> Option<u16> {
+        self.listeners[index].port()
+    }
+
+    /// What the workers count, a part for each worker.
+    pub fn counters(&self) -> &[Arc<WorkerCounters>] {
+        &self.counters
+    }
+
+    /// Serves until `shutdown` completes, then ends all sessions and workers.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { pools, rings, listeners, workers, monitor, failures, .. } = self;
+        let accepted = vec![0; pools.len()];
+        let desk = Rc::new(RefCell::new(Desk { pools, workers, accepted, next_id: 1 }));
+        let tasks = LocalSet::new();
+        for (pool, listener) in listeners.into_iter().enumerate() {
+            tasks.spawn_local(accept(listener, pool, Rc::clone(&desk)));
+        }
+        let publish = |pool: usize, health| desk.borrow().publish(pool, health, &rings[pool]);
+        tasks.run_until(monitor.run(failures, publish, shutdown)).await;
+        drop(tasks);
+        for worker in desk.borrow_mut().workers.drain(..) {
+            worker.stop();
+        }
+    }
+}
+
+/// Where connections are handed out and news go to all workers.
+struct Desk {
+    pools: Vec<Arc<Pool>>,
+    workers: Vec<Handle>,
+    /// Connections that each pool ever got.
+    accepted: Vec<u64>,
+    next_id: u64,
+}
+
+impl Desk {
+    /// Gives a client to the worker with the fewest sessions; past `client_connections` the
+    /// client reads Redis's own error.
+    fn admit(&mut self, stream: Incoming, pool: usize) {
+        let limit = u64::from(self.pools[pool].client_connections);
+        if limit > 0 && self.clients_of(pool) >= limit {
+            return refuse(stream);
+        }
+        self.accepted[pool] += 1;
+        let id = self.next_id;
+        self.next_id += 1;
+        if let Some(worker) = self.workers.iter_mut().min_by_key(|worker| worker.sessions()) {
+            worker.assign(stream, pool, id);
+        }
+    }
+
+    fn clients_of(&self, pool: usize) -> u64 {
+        let ended: u64 = self.workers.iter().map(|worker| worker.ended_sessions(pool)).sum();
+        self.accepted[pool].saturating_sub(ended)
+    }
+
+    fn publish(&self, pool: usize, health: Vec<ShardHealth>, ring: &Ring) {
+        let live: Vec<bool> = health.iter().map(|shard| shard.state != State::Ejected).collect();
+        let ring = Arc::new(ring.with_live(&live));
+        let shards: Arc<[ShardHealth]> = health.into();
+        for worker in &self.workers {
+            let (shards, ring) = (Arc::clone(&shards), Arc::clone(&ring));
+            worker.tell(Message::Health { pool, shards, ring });
+        }
+    }
+}
+
+async fn accept(listener: Listener, pool: usize, desk: Rc<RefCell<Desk>>) {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => desk.borrow_mut().admit(stream, pool),
+            Err(error) => {
+                let name = desk.borrow().pools[pool].name.clone();
+                tracing::warn!(
+                    pool = name,
+                    %error,
+                    "a client could not be accepted; raise the limit of open files if it is that"
+                );
+                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+fn refuse(stream: Incoming) {
+    // One packet into an empty buffer; a client that is gone misses nothing.
+    let _ = match stream {
+        Incoming::Tcp(mut stream) => stream.write_all(TOO_MANY_CLIENTS),
+        Incoming::Unix(mut stream) => stream.write_all(TOO_MANY_CLIENTS),
+    };
+}
+
+/// Redis's own words when `maxclients` is reached.
+const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
+/// Without descriptors left, accepting again at once would only spin.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);

@@ -1,0 +1,174 @@
+//! Opening a link: resolve, connect, and say who we are.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use super::fault::LinkFault;
+use crate::config::{Address, Pool};
+use crate::resp::{Protocol, ReplyLimits, ReplyScanner, Scan, write};
+use crate::socket::Socket;
+
+/// As whom a link speaks to its shard. Sessions that differ in it never share a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The database that is selected.
+    pub db: u32,
+    /// The version of RESP.
+    pub protocol: Protocol,
+}
+
+/// All that opening a link needs to know.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where the shard listens.
+    pub address: Address,
+    /// As whom to speak.
+    pub identity: Identity,
+    /// The password, when the shard wants one.
+    pub password: Option<String>,
+    /// How long connecting and greeting may take.
+    pub timeout: Duration,
+    /// Whether TCP keepalive is set.
+    pub keepalive: bool,
+}
+
+impl Target {
+    /// The target of a link to shard `shard` of `pool`.
+    pub fn new(pool: &Pool, shard: usize, identity: Identity) -> Self {
+        Self {
+            address: pool.servers[shard].address.clone(),
+            identity,
+            password: pool.redis_auth.clone(),
+            timeout: pool.connect_timeout,
+            keepalive: pool.tcpkeepalive,
+        }
+    }
+}
+
+/// Connects and greets: AUTH, HELLO 3 and SELECT as the identity wants.
+pub async fn open(target: &Target) -> Result<Socket, LinkFault> {
+    let opening = async {
+        match &target.address {
+            Address::Unix(path) => {
+                let mut stream =
+                    UnixStream::connect(path).await.map_err(|error| LinkFault::of_io(&error))?;
+                greet(&mut stream, target).await?;
+                Ok(Socket::Unix(stream))
+            }
+            Address::Tcp { host, port } => {
+                let mut stream = connect_tcp(host, *port).await?;
+                set_options(&stream, target.keepalive).map_err(|error| LinkFault::of_io(&error))?;
+                greet(&mut stream, target).await?;
+                Ok(Socket::Tcp(stream))
+            }
+        }
+    };
+    timeout(target.timeout, opening).await.unwrap_or(Err(LinkFault::ConnectTimeout))
+}
+
+/// Tries the addresses of `host` in turn; the last failure is the answer.
+async fn connect_tcp(host: &str, port: u16) -> Result<TcpStream, LinkFault> {
+    let mut fault = LinkFault::Resolve(format!("{host} has no address").into());
+    for address in resolve(host, port).await? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => fault = LinkFault::of_io(&error),
+        }
+    }
+    Err(fault)
+}
+
+/// A literal address costs nothing; a name is resolved on a thread of its own.
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, LinkFault> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    match tokio::net::lookup_host((host, port)).await {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(error) => Err(LinkFault::Resolve(format!("cannot resolve {host}: {error}").into())),
+    }
+}
+
+/// Sets what every TCP socket of ours has: no Nagle delay, and keepalive where it is wanted.
+pub fn set_options(stream: &TcpStream, keepalive: bool) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    if keepalive {
+        SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new())?;
+    }
+    Ok(())
+}
+
+/// Says all greetings in one write and reads an answer to each.
+async fn greet<S>(stream: &mut S, target: &Target) -> Result<(), LinkFault>
+where
+    S: AsyncReadExt + AsyncWriteExt + Unpin,
+{
+    let greetings = greetings(target);
+    if greetings.is_empty() {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    for greeting in &greetings {
+        let args: Vec<&[u8]> = greeting.iter().map(|arg| arg.as_bytes()).collect();
+        write::command(&mut bytes, &args);
+    }
+    stream.write_all(&bytes).await.map_err(|error| LinkFault::of_io(&error))?;
+    let mut received = Vec::new();
+    for _ in &greetings {
+        let end = read_reply(stream, &mut received).await?;
+        if matches!(received.first(), Some(b'-' | b'!')) {
+            let text = String::from_utf8_lossy(&received[1..end]).trim_end().to_owned();
+            return Err(LinkFault::Handshake(text.into()));
+        }
+        received.drain(..end);
+    }
+    match received.is_empty() {
+        true => Ok(()),
+        false => Err(LinkFault::Garbage("bytes after the replies to the greeting".into())),
+    }
+}
+
+fn greetings(target: &Target) -> Vec<Vec<String>> {
+    let mut greetings = Vec::new();
+    if let Some(password) = &target.password {
+        greetings.push(vec!["AUTH".into(), password.clone()]);
+    }
+    if target.identity.protocol == Protocol::Resp3 {
+        greetings.push(vec!["HELLO".into(), "3".into()]);
+    }
+    if target.identity.db != 0 {
+        greetings.push(vec!["SELECT".into(), target.identity.db.to_string()]);
+    }
+    greetings
+}
+
+/// Reads until `received` starts with a whole reply; returns its length.
+async fn read_reply<S>(stream: &mut S, received: &mut Vec<u8>) -> Result<usize, LinkFault>
+where
+    S: AsyncReadExt + Unpin,
+{
+    let mut scanner = ReplyScanner::default();
+    loop {
+        if !received.is_empty() {
+            match scanner.scan(received, &GREETING_LIMITS) {
+                Ok(Scan::Done(len)) => return Ok(len),
+                Ok(Scan::More(_)) => {}
+                Err(error) => return Err(LinkFault::Garbage(error.to_string().into())),
+            }
+        }
+        match stream.read_buf(received).await {
+            Ok(0) => return Err(LinkFault::Closed),
+            Ok(_) => {}
+            Err(error) => return Err(LinkFault::of_io(&error)),
+        }
+    }
+}
+
+/// A reply to HELLO is a few hundred bytes.
+const GREETING_LIMITS: ReplyLimits = ReplyLimits { reply: 64 * 1024, nesting: 8 };

@@ -1,0 +1,219 @@
+//! Our connection to one shard: a queue of requests out, their replies back in the same order.
+//!
+//! ```text
+//!   session 3 ─┐                                   ┌─► session 3, sequence 7
+//!   session 9 ─┼─► outbox ─► socket ─► shard ─► reply
+//!   session 3 ─┘   in_flight: (3,7) (9,1) (3,8)    └─ the front of in_flight says whose it is
+//! ```
+//!
+//! Whatever makes the pairing doubtful (garbage, a surplus reply, a timeout) ends the link and
+//! fails exactly the requests in `in_flight`; nothing is ever sent a second time.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use super::connect::Identity;
+use super::fault::LinkFault;
+use crate::outbox::Outbox;
+use crate::resp::ReplyScanner;
+use crate::socket::Socket;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Link {
+    /// Index of the pool.
+    pub pool: usize,
+    /// Index of the shard in the pool.
+    pub shard: usize,
+    /// As whom the link speaks.
+    pub identity: Identity,
+    /// Whether it can take requests.
+    pub state: LinkState,
+    /// The socket, while there is one.
+    pub socket: Option<Socket>,
+    /// Requests that are not written yet.
+    pub output: Outbox,
+    /// Whose replies are due, oldest first.
+    pub in_flight: VecDeque<Pending>,
+    /// A reply that is not whole yet.
+    pub partial: Option<Box<PartialReply>>,
+    /// Sessions that are not read from until `output` drains.
+    pub blocked: Vec<u32>,
+    /// Whether the link is on the worker's list of those to be flushed.
+    pub dirty: bool,
+    /// Whether the kernel's buffer is full, so that the link's task waits for room.
+    pub wants_write: bool,
+    /// Wakes the link's task.
+    pub waker: Option<Waker>,
+    /// Connections that failed in a row before they answered anything.
+    pub attempts: u32,
+    /// Whether the present connection has answered anything.
+    pub answered: bool,
+}
+
+/// Whether a link can take requests.
+#[derive(Debug)]
+pub enum LinkState {
+    /// Not connected; the next request opens it.
+    Idle,
+    /// Being opened; requests queue.
+    Connecting,
+    /// Open.
+    Up,
+    /// Failed lately: requests fail at once with `fault` until the moment is over.
+    BackingOff {
+        /// When the next attempt may be made.
+        until: Instant,
+        /// Why the last one failed.
+        fault: LinkFault,
+    },
+}
+
+/// A request whose reply is due.
+#[derive(Debug, Clone, Copy)]
+pub struct Pending {
+    /// Whose it is.
+    pub session: u32,
+    /// Its place among the session's replies.
+    pub sequence: u32,
+    /// When it was queued, in milliseconds of the worker's clock.
+    pub queued_at: u32,
+    /// Which part of the reply it is, or a mark.
+    pub part: Part,
+}
+
+/// What a reply is to its command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// One part of a merge.
+    Of(u16),
+    /// The answer to SELECT: an error takes the session back to this identity.
+    Select {
+        /// The identity that the session had before.
+        before: u16,
+    },
+}
+
+/// A reply of which some bytes are still to come.
+#[derive(Debug, Default)]
+pub struct PartialReply {
+    /// Where the scan stands.
+    pub scanner: ReplyScanner,
+    /// What came so far.
+    pub bytes: BytesMut,
+    /// At least so many bytes are missing.
+    pub missing: usize,
+}
+
+impl Link {
+    /// A link that is not connected.
+    pub fn new(pool: usize, shard: usize, identity: Identity) -> Self {
+        Self {
+            pool,
+            shard,
+            identity,
+            state: LinkState::Idle,
+            socket: None,
+            output: Outbox::default(),
+            in_flight: VecDeque::new(),
+            partial: None,
+            blocked: Vec::new(),
+            dirty: false,
+            wants_write: false,
+            waker: None,
+            attempts: 0,
+            answered: false,
+        }
+    }
+
+    /// Makes ready for requests, waking the link's task to connect where needed; a link that
+    /// failed lately says why instead.
+    #[inline]
+    pub fn prepare(&mut self) -> Result<(), LinkFault> {
+        match &self.state {
+            LinkState::Up | LinkState::Connecting => return Ok(()),
+            LinkState::BackingOff { until, fault } if Instant::now() < *until => {
+                return Err(fault.clone());
+            }
+            LinkState::Idle | LinkState::BackingOff { .. } => {}
+        }
+        self.state = LinkState::Connecting;
+        self.wake();
+        Ok(())
+    }
+
+    /// Sets the state that follows a failure.
+    pub fn back_off(&mut self, fault: &LinkFault) {
+        if self.answered || !fault.blames_shard() {
+            self.attempts = 0;
+            self.state = LinkState::Idle;
+            return;
+        }
+        self.attempts += 1;
+        let until = Instant::now() + backoff(self.attempts, fastrand::f64());
+        self.state = LinkState::BackingOff { until, fault: fault.clone() };
+    }
+
+    /// Forgets earlier failures: the shard was found well.
+    pub fn forgive(&mut self) {
+        self.attempts = 0;
+        if matches!(self.state, LinkState::BackingOff { .. }) {
+            self.state = LinkState::Idle;
+        }
+    }
+
+    /// Wakes the link's task.
+    pub fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// How long to wait after `attempts` failures in a row; `chance` in 0..1 spreads the reconnects
+/// of many links over the half of that time.
+fn backoff(attempts: u32, chance: f64) -> Duration {
+    let doubled = BACKOFF_FIRST * 2u32.pow(attempts.saturating_sub(1).min(8));
+    doubled.min(BACKOFF_MOST).mul_f64(0.5 + chance / 2.0)
+}
+
+/// The wait after the first failed connection. twemproxy has none: each request tries again.
+const BACKOFF_FIRST: Duration = Duration::from_millis(20);
+/// The longest wait: a shard that is back is used a second later even without a heartbeat.
+const BACKOFF_MOST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_most_and_is_spread() {
+        assert_eq!(backoff(1, 1.0), Duration::from_millis(20));
+        assert_eq!(backoff(1, 0.0), Duration::from_millis(10));
+        assert_eq!(backoff(3, 1.0), Duration::from_millis(80));
+        assert_eq!(backoff(1000, 1.0), BACKOFF_MOST);
+    }
+
+    #[test]
+    fn a_link_that_failed_before_it_answered_fails_fast() {
+        let mut link = Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 });
+        link.back_off(&LinkFault::Refused);
+        assert_eq!(link.prepare(), Err(LinkFault::Refused));
+        link.forgive();
+        assert_eq!(link.prepare(), Ok(()));
+        assert!(matches!(link.state, LinkState::Connecting));
+    }
+
+    #[test]
+    fn a_link_that_had_answered_may_reconnect_at_once() {
+        let mut link = Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 });
+        link.answered = true;
+        link.back_off(&LinkFault::Closed);
+        assert_eq!(link.prepare(), Ok(()));
+    }
+}

@@ -1,0 +1,107 @@
+//! The flush task: one write a connection for all that was queued in a turn of the loop.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::Worker;
+use crate::client::session::Pause;
+use crate::shard::fault::LinkFault;
+
+/// Runs for as long as the worker does.
+pub async fn run(worker: Rc<RefCell<Worker>>) {
+    poll_fn(|cx| {
+        let worker = &mut *worker.borrow_mut();
+        if worker.ready.waker.is_none() {
+            worker.ready.waker = Some(cx.waker().clone());
+        }
+        worker.flush_ready();
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+impl Worker {
+    /// Writes to all connections on the list. Links go first: the sooner a shard has work the
+    /// better.
+    pub fn flush_ready(&mut self) {
+        self.ready.flushing();
+        let mut links = std::mem::take(&mut self.ready.links);
+        for number in links.drain(..) {
+            self.flush_link(number);
+        }
+        let mut sessions = std::mem::take(&mut self.ready.sessions);
+        for number in sessions.drain(..) {
+            self.flush_session(number);
+        }
+        // A flush can put others on the lists; the buffers are worth keeping when it did not.
+        if self.ready.links.is_empty() {
+            self.ready.links = links;
+        }
+        if self.ready.sessions.is_empty() {
+            self.ready.sessions = sessions;
+        }
+    }
+
+    /// Writes what the kernel takes of a link's requests.
+    pub(crate) fn flush_link(&mut self, number: u32) {
+        let Some(link) = self.links.get_mut(number as usize) else { return };
+        link.dirty = false;
+        let Some(socket) = &link.socket else { return };
+        if link.wants_write {
+            return;
+        }
+        match link.output.flush(socket, &mut self.spare) {
+            Ok(true) => self.unblock_sessions(number),
+            Ok(false) => {
+                link.wants_write = true;
+                link.wake();
+            }
+            Err(error) => self.fail_link(number, LinkFault::of_io(&error)),
+        }
+    }
+
+    /// Writes what the kernel takes of a session's replies; ends it when that was all.
+    pub(crate) fn flush_session(&mut self, number: u32) {
+        let Some(session) = self.sessions.get_mut(number as usize) else { return };
+        session.dirty = false;
+        let Some(socket) = &session.socket else { return };
+        if !session.wants_write {
+            match session.output.flush(socket, &mut self.spare) {
+                Ok(true) => {}
+                Ok(false) => {
+                    session.wants_write = true;
+                    session.wake();
+                }
+                Err(_) => return self.end_session(number),
+            }
+        }
+        let drained = session.output.is_empty();
+        if session.closing && drained && session.replies.is_empty() {
+            return self.end_session(number);
+        }
+        let pool = &self.pools[usize::from(session.pool)];
+        if session.waiting_bytes() as u64 > pool.config.client_output_limit {
+            return self.drop_slow_session(number);
+        }
+        let limit = pool.config.client_pipeline_limit as usize;
+        if session.pause == Pause::Replies && drained && session.replies.len() <= limit / 2 {
+            session.pause = Pause::No;
+            session.wake();
+        }
+    }
+
+    /// Lets the sessions go on that waited for the link to drain.
+    fn unblock_sessions(&mut self, number: u32) {
+        let blocked = std::mem::take(&mut self.links[number as usize].blocked);
+        for session in blocked {
+            if let Some(session) = self.sessions.get_mut(session as usize)
+                && session.pause == Pause::Link
+            {
+                session.pause = Pause::No;
+                session.wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! One thread: a runtime, its sessions, its links.
+//!
+//! ```text
+//!   session task ─ read, scan, route ─► link.output ┐             ┌► socket of the shard
+//!   session task ─ …                 ─► link.output ┼─ flush task ┤
+//!   link task    ─ read, pair        ─► session.output ┘          └► socket of the client
+//! ```
+//!
+//! Everything lives in one [`Worker`] that the tasks of the thread borrow in turn, never across
+//! an await. Whoever queues bytes puts the connection on the list of those to be flushed; the
+//! flush task runs after all tasks that were ready in the same turn of the loop, so that each
+//! connection is written to once for all of them.
+
+mod flush;
+mod links;
+mod pool;
+mod sessions;
+mod state;
+mod thread;
+
+pub use pool::PoolState;
+pub use state::{Clock, Ready, Worker};
+pub use thread::{Handle, Incoming, Message, Setup, start};

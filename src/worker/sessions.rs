@@ -1,0 +1,238 @@
+//! Sessions of a worker: from accepted to gone.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::Worker;
+use crate::client::session::{Input, Pause, Session};
+use crate::reply::slots::Frame;
+use crate::shard::link::{Part, Pending};
+use crate::socket::Socket;
+
+impl Worker {
+    /// Takes in a client's connection and starts its task.
+    pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
+        let Some(this) = self.this.upgrade() else { return };
+        let config = &self.pools[pool].config;
+        let session = Session::new(id, pool, config.redis_db, config.redis_auth.is_none(), socket);
+        let number = self.sessions.insert(Box::new(session)) as u32;
+        let counters = &self.counters.pools[pool];
+        counters.client_connections.add(1);
+        counters.total_connections.add(1);
+        tokio::task::spawn_local(run(this, number));
+    }
+
+    /// What the session's task does each time it is woken; ready when the session is over.
+    fn poll_session(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<()> {
+        let session = &mut self.sessions[number as usize];
+        if session.waker.is_none() {
+            session.waker = Some(cx.waker().clone());
+        }
+        ready!(self.poll_session_write(number, cx));
+        if self.timeouts() {
+            self.clock.refresh();
+        }
+        self.resume_input(number);
+        self.poll_session_read(number, cx)
+    }
+
+    /// Goes on writing once the kernel has room. Pending does not mean that reading must wait.
+    fn poll_session_write(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let session = &mut self.sessions[number as usize];
+            let Some(socket) = &session.socket else { return Poll::Ready(()) };
+            if !session.wants_write || socket.poll_write_ready(cx).is_pending() {
+                return Poll::Ready(());
+            }
+            session.wants_write = false;
+            self.flush_session(number);
+        }
+    }
+
+    fn poll_session_read(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let session = &mut self.sessions[number as usize];
+            let accepts_commands = session.accepts_commands();
+            let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
+            if !accepts_commands {
+                return Poll::Pending;
+            }
+            let read = match &mut session.input {
+                Some(input) if input.missing >= READ_IN_PLACE => {
+                    make_room(input);
+                    ready!(socket.poll_read_onto(cx, &mut input.bytes, input.missing))
+                        .map(|count| (count, true))
+                }
+                _ => ready!(socket.poll_read(cx, &mut self.scratch)).map(|count| (count, false)),
+            };
+            match read {
+                Ok((0, _)) => {
+                    self.counters.pools[usize::from(session.pool)].client_eof.add(1);
+                    self.finish_session(number);
+                }
+                Ok((_, true)) => self.take_in_place(number),
+                Ok((count, false)) => {
+                    self.take_scratch(number, count);
+                    if count == self.scratch.len() {
+                        // More is waiting: the others first.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Err(_) => {
+                    self.counters.pools[usize::from(session.pool)].client_err.add(1);
+                    self.end_session(number);
+                }
+            }
+        }
+    }
+
+    /// The client will send no more: the session ends when it has all it is owed.
+    pub(crate) fn finish_session(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        session.closing = true;
+        session.input = None;
+        self.ready.session(session, number);
+    }
+
+    /// Ends the session at once; replies still to come for it are dropped.
+    pub(crate) fn end_session(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        if session.socket.take().is_none() {
+            return;
+        }
+        session.replies.clear();
+        session.output.clear(&mut self.spare);
+        session.input = None;
+        session.wake();
+        self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
+    }
+
+    /// Ends a session that does not read its replies.
+    pub(crate) fn drop_slow_session(&mut self, number: u32) {
+        let session = &self.sessions[number as usize];
+        let pool = &self.pools[usize::from(session.pool)].config;
+        tracing::warn!(
+            pool = pool.name,
+            client = session.id,
+            waiting_bytes = session.waiting_bytes(),
+            limit_bytes = pool.client_output_limit,
+            "client disconnected: it does not read its replies and client_output_limit is reached"
+        );
+        self.end_session(number);
+    }
+
+    /// Forgets a session that is over and that no link refers to.
+    fn forget_session(&mut self, number: u32) {
+        if self.sessions[number as usize].is_gone() {
+            self.sessions.remove(number as usize);
+        }
+    }
+
+    /// Gives the reply to `pending` to its session.
+    #[inline]
+    pub(crate) fn deliver(&mut self, pending: Pending, frame: Frame<'_>) {
+        let session = &mut self.sessions[pending.session as usize];
+        session.outstanding -= 1;
+        if session.socket.is_none() {
+            return self.forget_session(pending.session);
+        }
+        match pending.part {
+            Part::Whole => self.answer(pending.session, pending.sequence, frame),
+            part => self.deliver_part(pending, part, frame),
+        }
+    }
+
+    /// Puts the reply to command `sequence` in its place.
+    #[inline]
+    pub(crate) fn answer(&mut self, number: u32, sequence: u32, frame: Frame<'_>) {
+        let session = &mut *self.sessions[number as usize];
+        if frame.bytes().len() >= WRITE_THROUGH
+            && session.output.is_empty()
+            && !session.wants_write
+            && session.replies.is_due(sequence)
+        {
+            return self.write_through(number, sequence, frame);
+        }
+        session.replies.fill(sequence, frame, &mut session.output, &mut self.spare);
+        self.ready.session(session, number);
+    }
+
+    /// A large reply that is due goes from where it was read straight into the socket; only
+    /// what the kernel does not take is queued.
+    fn write_through(&mut self, number: u32, sequence: u32, frame: Frame<'_>) {
+        let session = &mut *self.sessions[number as usize];
+        let socket = session.socket.as_ref().expect("answer checked that the session lives");
+        let written = socket.try_write(frame.bytes()).unwrap_or(0);
+        let rest = match frame {
+            Frame::Small(bytes) => Frame::Small(&bytes[written..]),
+            Frame::Large(bytes) => Frame::Large(bytes.slice(written..)),
+        };
+        session.replies.fill(sequence, rest, &mut session.output, &mut self.spare);
+        self.ready.session(session, number);
+    }
+
+    fn deliver_part(&mut self, pending: Pending, part: Part, frame: Frame<'_>) {
+        let session = &mut *self.sessions[pending.session as usize];
+        match part {
+            Part::Of(part) => {
+                if let Some(merge) = session.replies.merge(pending.sequence) {
+                    merge.fill(usize::from(part), frame.bytes());
+                    if merge.is_complete() {
+                        session.replies.release(&mut session.output, &mut self.spare);
+                        self.ready.session(session, pending.session);
+                    }
+                }
+            }
+            Part::Select { before } => {
+                if frame.bytes().starts_with(b"-") {
+                    let pool = &self.pools[usize::from(session.pool)];
+                    session.identity = before;
+                    session.db = pool.identities[usize::from(before)].identity.db;
+                }
+                self.answer(pending.session, pending.sequence, frame);
+            }
+            Part::Whole => self.answer(pending.session, pending.sequence, frame),
+        }
+    }
+
+    /// Stops reading from the session when it has enough in flight.
+    #[inline]
+    pub(crate) fn pause_if_full(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        let limit = self.pools[usize::from(session.pool)].config.client_pipeline_limit;
+        if session.replies.len() >= limit as usize || session.output.len() >= PAUSE_AT_OUTPUT {
+            session.pause = Pause::Replies;
+            self.ready.session(session, number);
+        }
+    }
+}
+
+/// The session's task.
+async fn run(worker: Rc<RefCell<Worker>>, number: u32) {
+    poll_fn(|cx| worker.borrow_mut().poll_session(number, cx)).await;
+    let worker = &mut *worker.borrow_mut();
+    worker.sessions[number as usize].has_task = false;
+    worker.sessions[number as usize].waker = None;
+    worker.forget_session(number);
+}
+
+/// Room for what is missing, though never much more at once than has come: a length that is
+/// only announced costs no memory.
+fn make_room(input: &mut Input) {
+    let room = input.missing.min(input.bytes.len().max(GROW_AT_LEAST));
+    input.bytes.reserve(room);
+    input.missing = input.missing.min(input.bytes.capacity() - input.bytes.len());
+}
+
+/// From this many missing bytes on, a command or reply is read right behind what came of it.
+pub(crate) const READ_IN_PLACE: usize = 16 * 1024;
+/// How much a buffer for something large grows at least.
+pub(crate) const GROW_AT_LEAST: usize = 1024 * 1024;
+/// From this size on, a reply that is due is written before anything else happens to it. Below,
+/// the copy is cheaper than a system call of its own.
+const WRITE_THROUGH: usize = 16 * 1024;
+/// A client that has this many bytes of replies waiting is not read from.
+const PAUSE_AT_OUTPUT: usize = 1024 * 1024;

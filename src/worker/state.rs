@@ -1,0 +1,152 @@
+//! All that one thread holds.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use slab::Slab;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::PoolState;
+use crate::admin::counters::WorkerCounters;
+use crate::client::session::Session;
+use crate::client::split::SplitBuffers;
+use crate::outbox::SpareBuffers;
+use crate::resp::RequestScanner;
+use crate::shard::health::Failure;
+use crate::shard::link::Link;
+
+/// See the module [`crate::worker`].
+#[derive(Debug)]
+pub struct Worker {
+    /// The pools, as in the configuration.
+    pub pools: Vec<PoolState>,
+    /// Clients' connections by number.
+    pub sessions: Slab<Box<Session>>,
+    /// Connections to shards by number.
+    pub links: Slab<Box<Link>>,
+    /// Who is to be flushed.
+    pub ready: Ready,
+    /// Buffers that connections borrow.
+    pub spare: SpareBuffers,
+    /// Milliseconds since the worker started.
+    pub clock: Clock,
+    /// What the worker counts.
+    pub counters: Arc<WorkerCounters>,
+    /// Tells the control thread of shards that fail.
+    pub failures: UnboundedSender<Failure>,
+    /// Where sockets are read into.
+    pub(crate) scratch: Vec<u8>,
+    /// The scanner of commands that arrive whole.
+    pub(crate) scanner: RequestScanner,
+    /// Working space of commands whose keys live on several shards.
+    pub(crate) split: SplitBuffers,
+    /// This very worker, for the tasks that it starts.
+    pub(crate) this: Weak<RefCell<Worker>>,
+}
+
+impl Worker {
+    /// A worker for `pools`, shared by the tasks of its thread.
+    pub fn new(
+        pools: Vec<PoolState>,
+        counters: Arc<WorkerCounters>,
+        failures: UnboundedSender<Failure>,
+    ) -> Rc<RefCell<Self>> {
+        Rc::new_cyclic(|this| {
+            RefCell::new(Self {
+                pools,
+                sessions: Slab::new(),
+                links: Slab::new(),
+                ready: Ready::default(),
+                spare: SpareBuffers::default(),
+                clock: Clock::default(),
+                counters,
+                failures,
+                scratch: vec![0; SCRATCH],
+                scanner: RequestScanner::default(),
+                split: SplitBuffers::default(),
+                this: this.clone(),
+            })
+        })
+    }
+}
+
+/// Connections that have bytes to write, and the task that writes them.
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// Numbers of sessions.
+    pub sessions: Vec<u32>,
+    /// Numbers of links.
+    pub links: Vec<u32>,
+    /// Wakes the flush task.
+    pub waker: Option<Waker>,
+    scheduled: bool,
+}
+
+impl Ready {
+    /// Puts session `number` on the list, once.
+    #[inline]
+    pub fn session(&mut self, session: &mut Session, number: u32) {
+        if !session.dirty {
+            session.dirty = true;
+            self.sessions.push(number);
+            self.schedule();
+        }
+    }
+
+    /// Puts link `number` on the list, once.
+    #[inline]
+    pub fn link(&mut self, link: &mut Link, number: u32) {
+        if !link.dirty {
+            link.dirty = true;
+            self.links.push(number);
+            self.schedule();
+        }
+    }
+
+    /// Takes note that the flush task runs.
+    pub fn flushing(&mut self) {
+        self.scheduled = false;
+    }
+
+    fn schedule(&mut self) {
+        if !self.scheduled {
+            self.scheduled = true;
+            if let Some(waker) = &self.waker {
+                waker.wake_by_ref();
+            }
+        }
+    }
+}
+
+/// The time, read once a batch at most and only by pools that have a `timeout`.
+#[derive(Debug)]
+pub struct Clock {
+    started: Instant,
+    now: u32,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { started: Instant::now(), now: 0 }
+    }
+}
+
+impl Clock {
+    /// Milliseconds from the worker's start to the last `refresh`.
+    #[inline]
+    pub fn now(&self) -> u32 {
+        self.now
+    }
+
+    /// Reads the time.
+    pub fn refresh(&mut self) {
+        self.now = self.started.elapsed().as_millis() as u32;
+    }
+}
+
+/// A read takes up to this many bytes: a 64 KiB value and its header come in one, and the buffer
+/// stays in the second-level cache. twemproxy reads 16 KiB at a time.
+const SCRATCH: usize = 128 * 1024;

@@ -1,0 +1,188 @@
+//! The thread of a worker, and how the rest of the process talks to it.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{PoolState, Worker, flush};
+use crate::admin::counters::WorkerCounters;
+use crate::config::Pool;
+use crate::route::ring::Ring;
+use crate::shard::connect::set_options;
+use crate::shard::health::{Failure, ShardHealth};
+use crate::socket::Socket;
+
+/// What a worker is told by the rest of the process.
+#[derive(Debug)]
+pub enum Message {
+    /// A client's connection is the worker's from now on.
+    Client {
+        /// The connection.
+        stream: Incoming,
+        /// Index of the pool it came to.
+        pool: usize,
+        /// The client's number.
+        id: u64,
+    },
+    /// The health of a pool's shards has changed.
+    Health {
+        /// Index of the pool.
+        pool: usize,
+        /// The health of each shard.
+        shards: Arc<[ShardHealth]>,
+        /// The ring over those that are in.
+        ring: Arc<Ring>,
+    },
+    /// The process ends.
+    Stop,
+}
+
+/// A client's connection on its way from the listener to a worker; non-blocking.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A TCP connection.
+    Tcp(std::net::TcpStream),
+    /// A connection to a unix socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// What a worker starts with.
+#[derive(Debug)]
+pub struct Setup {
+    /// 0 for the first worker; part of the thread's name.
+    pub index: usize,
+    /// The pools and their rings.
+    pub pools: Vec<(Arc<Pool>, Arc<Ring>)>,
+    /// What the worker counts.
+    pub counters: Arc<WorkerCounters>,
+    /// Tells the control thread of shards that fail.
+    pub failures: UnboundedSender<Failure>,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Handle {
+    messages: UnboundedSender<Message>,
+    thread: JoinHandle<()>,
+    counters: Arc<WorkerCounters>,
+    assigned: u64,
+}
+
+impl Handle {
+    /// Hands a client's connection over.
+    pub fn assign(&mut self, stream: Incoming, pool: usize, id: u64) {
+        self.assigned += 1;
+        self.tell(Message::Client { stream, pool, id });
+    }
+
+    /// Sessions that the worker has, those on their way to it included.
+    pub fn sessions(&self) -> u64 {
+        let pools = 0..self.counters.pools.len();
+        self.assigned.saturating_sub(pools.map(|pool| self.ended_sessions(pool)).sum())
+    }
+
+    /// Sessions with pool `pool` that came and went.
+    pub fn ended_sessions(&self, pool: usize) -> u64 {
+        let counters = &self.counters.pools[pool];
+        // In this order, so that a session that starts in between is not counted as ended.
+        let total = counters.total_connections.value();
+        total.saturating_sub(counters.client_connections.value())
+    }
+
+    /// Sends `message`; a worker that has ended needs none.
+    pub fn tell(&self, message: Message) {
+        let _ = self.messages.send(message);
+    }
+
+    /// Tells the worker to end and waits until it has.
+    pub fn stop(self) {
+        self.tell(Message::Stop);
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts a worker on a thread of its own.
+pub fn start(setup: Setup) -> io::Result<Handle> {
+    let (messages, inbox) = unbounded_channel();
+    let counters = Arc::clone(&setup.counters);
+    let thread = std::thread::Builder::new()
+        .name(format!("worker-{}", setup.index))
+        .spawn(move || run(setup, inbox))?;
+    Ok(Handle { messages, thread, counters, assigned: 0 })
+}
+
+fn run(setup: Setup, inbox: UnboundedReceiver<Message>) {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default())
+        .expect("a runtime needs an epoll and an event descriptor, opened at start-up");
+    runtime.block_on(serve(setup, inbox));
+}
+
+async fn serve(setup: Setup, mut inbox: UnboundedReceiver<Message>) {
+    let pools = setup.pools.into_iter().map(|(pool, ring)| PoolState::new(pool, ring)).collect();
+    let worker = Worker::new(pools, setup.counters, setup.failures);
+    tokio::task::spawn_local(flush::run(Rc::clone(&worker)));
+    start_timeouts(&worker);
+    open_preconnected(&worker);
+    while let Some(message) = inbox.recv().await {
+        match message {
+            Message::Client { stream, pool, id } => accept(&worker, stream, pool, id),
+            Message::Health { pool, shards, ring } => {
+                worker.borrow_mut().apply_health(pool, &shards, ring);
+            }
+            Message::Stop => break,
+        }
+    }
+}
+
+fn open_preconnected(worker: &Rc<RefCell<Worker>>) {
+    let worker = &mut *worker.borrow_mut();
+    for pool in 0..worker.pools.len() {
+        if worker.pools[pool].config.preconnect {
+            worker.preconnect(pool);
+        }
+    }
+}
+
+/// A timer runs only where a pool has a `timeout`.
+fn start_timeouts(worker: &Rc<RefCell<Worker>>) {
+    let shortest = worker.borrow().pools.iter().filter_map(|pool| pool.timeout).min();
+    let Some(shortest) = shortest else { return };
+    let period = Duration::from_millis(u64::from(shortest / 8).clamp(1, 100));
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        let mut ticks = tokio::time::interval(period);
+        loop {
+            ticks.tick().await;
+            worker.borrow_mut().sweep_timeouts();
+        }
+    });
+}
+
+fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) {
+    let keepalive = worker.borrow().pools[pool].config.tcpkeepalive;
+    let socket = match stream {
+        Incoming::Tcp(stream) => TcpStream::from_std(stream).and_then(|stream| {
+            set_options(&stream, keepalive)?;
+            Ok(Socket::Tcp(stream))
+        }),
+        Incoming::Unix(stream) => UnixStream::from_std(stream).map(Socket::Unix),
+    };
+    match socket {
+        Ok(socket) => worker.borrow_mut().add_session(socket, pool, id),
+        Err(error) => tracing::info!(client = id, %error, "client gone before it was served"),
+    }
+}
+
+/// Tasks that run between two looks for new events. Higher means that more sessions share one
+/// write to a shard; with tokio's 61 a thousand ready clients cost sixteen looks, here four.
+const EVENT_INTERVAL: u32 = 256;
