@@ -1,0 +1,8 @@
+//! Where keys live, asked of those who know: Debian's nutcracker, the `ketama` crate, and the
+//! promises of our own documentation.
+
+mod fleet;
+mod nutcracker;
+mod promises;
+mod second_opinion;
+mod twemproxy;
