@@ -3,9 +3,14 @@
 //!
 //! `table.txt` says it, one line a command; [`resolve`] finds the line, [`keys::find`] the keys.
 
+pub mod answer;
 pub mod bits;
+mod docs;
+mod glob;
+mod info;
 pub mod keys;
 mod parse;
+pub mod reference;
 mod resolve;
 mod search;
 pub mod table;

@@ -141,6 +141,8 @@ fn group_category(group: &str) -> Categories {
         "generic" => Categories::KEYSPACE,
         "sorted-set" => Categories::SORTEDSET,
         "transactions" => Categories::TRANSACTION,
+        // Redis puts commands into @pubsub by their flag alone.
+        "pubsub" => Categories::default(),
         _ => Categories::from_name(group).unwrap_or_default(),
     }
 }

@@ -81,15 +81,18 @@ pub fn sort(request: &Request<'_>, add: Add<'_>) {
     }
 }
 
-/// MIGRATE: argument 3, or, if that is empty, everything after KEYS.
+/// MIGRATE: argument 3, or everything after KEYS, which wants that to be empty.
 pub fn migrate(request: &Request<'_>, add: Add<'_>) {
     let flags = KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::DELETE);
     let mut index = 6;
     while index < request.len() {
         let option = request.arg(index);
         index += match () {
-            _ if option.eq_ignore_ascii_case(b"keys") && request.arg(3).is_empty() => {
-                return (index + 1..request.len()).for_each(|key| add(key, flags));
+            _ if option.eq_ignore_ascii_case(b"keys") => {
+                if request.arg(3).is_empty() {
+                    (index + 1..request.len()).for_each(|key| add(key, flags));
+                }
+                return;
             }
             _ if option.eq_ignore_ascii_case(b"auth") => 2,
             _ if option.eq_ignore_ascii_case(b"auth2") => 3,

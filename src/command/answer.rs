@@ -1,0 +1,191 @@
+//! What circlet answers itself and needs no session for: COMMAND and its subcommands, PING, ECHO.
+
+use super::bits::Categories;
+use super::docs;
+use super::glob;
+use super::info;
+use super::keys::find_with_flags;
+use super::table::{self, Keys, Local, Spec};
+use crate::resp::{Request, Span, Writer};
+
+/// Writes the reply to `request`, a command that [`super::resolve`] accepted and found to be
+/// `local`. `false`, and nothing written, for those that only a session can answer.
+#[must_use]
+pub fn reply(local: Local, request: &Request<'_>, writer: &mut Writer<'_>) -> bool {
+    match local {
+        Local::Ping => ping(request, writer),
+        Local::Echo => writer.bulk(request.arg(1)),
+        Local::Command => infos(table::commands().iter().map(Some), writer),
+        Local::CommandCount => writer.integer(table::commands().len() as i64),
+        Local::CommandList => list(request, writer),
+        Local::CommandInfo if request.len() == 2 => {
+            infos(table::commands().iter().map(Some), writer);
+        }
+        Local::CommandInfo => infos(named(request), writer),
+        Local::CommandDocs if request.len() == 2 => {
+            docs::write_all(table::commands().iter(), writer);
+        }
+        Local::CommandDocs => docs::write_all(named(request).flatten(), writer),
+        Local::CommandGetKeys => keys(request, false, writer),
+        Local::CommandGetKeysAndFlags => keys(request, true, writer),
+        Local::CommandHelp => help(COMMAND_HELP, writer),
+        Local::ClientHelp => help(CLIENT_HELP, writer),
+        Local::ClientCapa => writer.simple("OK"),
+        _ => return false,
+    }
+    true
+}
+
+fn ping(request: &Request<'_>, writer: &mut Writer<'_>) {
+    match request.len() {
+        1 => writer.simple("PONG"),
+        2 => writer.bulk(request.arg(1)),
+        _ => writer.error("ERR wrong number of arguments for 'ping' command"),
+    }
+}
+
+/// The commands that COMMAND INFO and COMMAND DOCS are asked for by name.
+fn named(request: &Request<'_>) -> impl ExactSizeIterator<Item = Option<&'static Spec>> {
+    (2..request.len()).map(|index| table::lookup_full(request.arg(index)))
+}
+
+fn infos(specs: impl ExactSizeIterator<Item = Option<&'static Spec>>, writer: &mut Writer<'_>) {
+    writer.array(specs.len());
+    for spec in specs {
+        match spec {
+            Some(spec) => info::write(spec, writer),
+            None => writer.null(),
+        }
+    }
+}
+
+fn list(request: &Request<'_>, writer: &mut Writer<'_>) {
+    let is = |index: usize, word: &[u8]| request.arg(index).eq_ignore_ascii_case(word);
+    let names: Vec<&str> = match request.len() {
+        2 => table::all().map(|spec| spec.name).collect(),
+        5 if is(2, b"filterby") && is(3, b"module") => Vec::new(),
+        5 if is(2, b"filterby") && is(3, b"aclcat") => in_category(request.arg(4)),
+        5 if is(2, b"filterby") && is(3, b"pattern") => like(request.arg(4)),
+        _ => return writer.error("ERR syntax error"),
+    };
+    writer.array(names.len());
+    names.iter().for_each(|name| writer.bulk(name.as_bytes()));
+}
+
+fn in_category(name: &[u8]) -> Vec<&'static str> {
+    let Some(category) = std::str::from_utf8(name).ok().and_then(Categories::from_name) else {
+        return Vec::new();
+    };
+    let of_category = table::all().filter(|spec| spec.categories.contains(category));
+    of_category.map(|spec| spec.name).collect()
+}
+
+fn like(pattern: &[u8]) -> Vec<&'static str> {
+    let names = table::all().map(|spec| spec.name);
+    names.filter(|name| glob::matches(pattern, name.as_bytes())).collect()
+}
+
+/// COMMAND GETKEYS and COMMAND GETKEYSANDFLAGS.
+fn keys(request: &Request<'_>, with_flags: bool, writer: &mut Writer<'_>) {
+    let (bytes, spans) = inner(request);
+    let request = Request::new(&bytes, &spans);
+    let keys = match keys_of(&request) {
+        Ok(keys) => keys,
+        Err(text) => return writer.error(text),
+    };
+    writer.array(keys.len());
+    for (position, flags) in keys {
+        if with_flags {
+            writer.array(2);
+        }
+        writer.bulk(request.arg(position));
+        if with_flags {
+            writer.set(flags.count());
+            flags.names().for_each(|flag| writer.simple(flag));
+        }
+    }
+}
+
+fn keys_of(request: &Request<'_>) -> Result<Vec<(usize, super::KeyFlags)>, &'static str> {
+    let known = table::lookup(request.arg(0)).and_then(|spec| {
+        if spec.subcommands.is_empty() || request.len() == 1 {
+            return Some(spec);
+        }
+        spec.subcommand(request.arg(1))
+    });
+    let spec = known.ok_or("ERR Invalid command specified")?;
+    if spec.keys == Keys::None {
+        return Err("ERR The command has no key arguments");
+    }
+    if !spec.accepts(request.len()) {
+        return Err("ERR Invalid number of arguments specified for command");
+    }
+    match find_with_flags(spec, request) {
+        Ok(keys) if !keys.is_empty() => Ok(keys),
+        _ if spec.flags.contains(super::Flags::NO_MANDATORY_KEYS) => Ok(Vec::new()),
+        _ => Err("ERR Invalid arguments specified for command"),
+    }
+}
+
+/// The command that COMMAND GETKEYS is asked about: what follows its first two arguments.
+fn inner(request: &Request<'_>) -> (Vec<u8>, Vec<Span>) {
+    let mut bytes = Vec::new();
+    let mut spans = Vec::new();
+    for arg in request.args().skip(2) {
+        let start = bytes.len() as u32;
+        bytes.extend_from_slice(arg);
+        spans.push(Span { start, end: bytes.len() as u32 });
+    }
+    (bytes, spans)
+}
+
+fn help(lines: &[&str], writer: &mut Writer<'_>) {
+    writer.array(lines.len());
+    lines.iter().for_each(|line| writer.simple(line));
+}
+
+/// As redis-server 7.0 says it.
+const COMMAND_HELP: &[&str] = &[
+    "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "(no subcommand)",
+    "    Return details about all Redis commands.",
+    "COUNT",
+    "    Return the total number of commands in this Redis server.",
+    "LIST",
+    "    Return a list of all commands in this Redis server.",
+    "INFO [<command-name> ...]",
+    "    Return details about multiple Redis commands.",
+    "    If no command names are given, documentation details for all",
+    "    commands are returned.",
+    "DOCS [<command-name> ...]",
+    "    Return documentation details about multiple Redis commands.",
+    "    If no command names are given, documentation details for all",
+    "    commands are returned.",
+    "GETKEYS <full-command>",
+    "    Return the keys from a full Redis command.",
+    "GETKEYSANDFLAGS <full-command>",
+    "    Return the keys and the access flags from a full Redis command.",
+    "HELP",
+    "    Prints this help.",
+];
+
+/// The subcommands that circlet serves, in Redis's words where Redis has them.
+const CLIENT_HELP: &[&str] = &[
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CAPA <capability> [<capability> ...]",
+    "    Accept what the client says it is capable of.",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "LIST",
+    "    Return information about client connections.",
+    "SETINFO (LIB-NAME <name>|LIB-VER <version>)",
+    "    Note the client library of the current connection.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "HELP",
+    "    Prints this help.",
+];
