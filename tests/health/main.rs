@@ -1,0 +1,6 @@
+//! Health: who is in, who is out, and what an operator sees of it.
+
+mod fleet;
+mod rules;
+mod shards;
+mod stats;

@@ -1,0 +1,1 @@
+//! The monitor over real shards that are killed, stopped, slowed, locked, and brought back.

@@ -1,0 +1,1 @@
+//! The stats port, side by side with nutcracker's.
