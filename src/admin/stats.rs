@@ -25,6 +25,9 @@ pub const MAX_SCRAPERS: usize = 16;
 /// How long a scraper may take to read its line before it is disconnected.
 pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a scraper that has its line may take to hang up before we do.
+pub const LINGER: Duration = Duration::from_secs(1);
+
 /// Where the numbers come from.
 #[derive(Debug, Clone)]
 pub struct StatsSource {
@@ -54,7 +57,7 @@ pub async fn serve(listener: TcpListener, source: StatsSource) {
                 let source = Arc::clone(&source);
                 tokio::spawn(async move {
                     // A scraper that left or never read: nothing to be done about it.
-                    let _ = timeout(SCRAPE_TIMEOUT, answer(stream, &source)).await;
+                    let _ = answer(stream, &source).await;
                     drop(seat);
                 });
             }
@@ -67,11 +70,12 @@ pub async fn serve(listener: TcpListener, source: StatsSource) {
 }
 
 async fn answer(mut stream: TcpStream, source: &StatsSource) -> io::Result<()> {
-    stream.write_all(source.line().as_bytes()).await?;
+    timeout(SCRAPE_TIMEOUT, stream.write_all(source.line().as_bytes())).await??;
     stream.shutdown().await?;
     // Closing with a request unread would reset the connection and could take the answer along.
     let mut request = [0; 1024];
-    while stream.read(&mut request).await? > 0 {}
+    let hang_up = async { while stream.read(&mut request).await.is_ok_and(|n| n > 0) {} };
+    timeout(LINGER, hang_up).await?;
     Ok(())
 }
 
