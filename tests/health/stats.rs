@@ -62,13 +62,15 @@ impl Nutcracker {
         Self { child, stats, _dir: dir }
     }
 
+    /// Its line once it listens: the stats port opens first.
     fn line(&self) -> String {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            match TcpStream::connect(self.stats) {
-                Ok(stream) => return read_all(stream),
-                Err(error) => assert!(Instant::now() < deadline, "nutcracker: {error}"),
+            let line = TcpStream::connect(self.stats).map(read_all).unwrap_or_default();
+            if line.contains("\"curr_connections\":2,") {
+                return line;
             }
+            assert!(Instant::now() < deadline, "nutcracker says: {line:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -82,6 +84,7 @@ impl Drop for Nutcracker {
 }
 
 fn read_all(mut stream: TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut line = String::new();
     stream.read_to_string(&mut line).unwrap();
     line
@@ -158,14 +161,14 @@ fn a_name_with_a_quote_is_still_json() {
 }
 
 /// Serves on a thread of its own for the rest of the test.
-fn served() -> SocketAddr {
+fn served(source: StatsSource) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            serve(tokio::net::TcpListener::from_std(listener).unwrap(), source(workers(1))).await;
+            serve(tokio::net::TcpListener::from_std(listener).unwrap(), source).await;
         });
     });
     address
@@ -173,7 +176,7 @@ fn served() -> SocketAddr {
 
 #[test]
 fn whoever_connects_reads_one_line_even_after_an_http_request() {
-    let address = served();
+    let address = served(source(workers(1)));
     let line = read_all(TcpStream::connect(address).unwrap());
     assert!(line.starts_with("{\"service\":\"nutcracker\", ") && line.ends_with("}}}\n"), "{line}");
     for _ in 0..20 {
@@ -185,8 +188,23 @@ fn whoever_connects_reads_one_line_even_after_an_http_request() {
 }
 
 #[test]
+fn a_long_line_arrives_whole_after_a_request_that_nobody_reads() {
+    let mut config = two_pools();
+    let servers = &mut config.pools[0].servers;
+    *servers = (0..6000).map(|n| Server { name: format!("s{n}"), ..servers[0].clone() }).collect();
+    let sizes = [6000, 2];
+    let workers = vec![Arc::new(WorkerCounters::new(&sizes))];
+    let source = StatsSource::new(&config, workers, Arc::new(HealthCounters::new(&sizes)));
+    let mut stream = TcpStream::connect(served(source)).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    std::thread::sleep(LINGER / 4);
+    let line = read_all(stream);
+    assert!(line.len() > 1_000_000 && line.ends_with("}}}\n"), "{} bytes", line.len());
+}
+
+#[test]
 fn scrapers_that_do_not_leave_are_few_and_not_for_long() {
-    let address = served();
+    let address = served(source(workers(1)));
     let silent: Vec<_> = (0..MAX_SCRAPERS).map(|_| TcpStream::connect(address).unwrap()).collect();
     std::thread::sleep(LINGER / 4);
     let start = Instant::now();
