@@ -40,6 +40,8 @@ pub struct ShardCounters {
     pub server_err: Counter,
     pub server_timedout: Counter,
     pub server_connections: Counter,
+    /// Links ever opened or tried, for `total_connections`.
+    pub links_opened: Counter,
     pub requests: Counter,
     pub request_bytes: Counter,
     pub responses: Counter,

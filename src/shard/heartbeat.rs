@@ -57,7 +57,7 @@ impl Target {
             shard,
             address: server.address.clone(),
             auth: settings.redis_auth.as_deref().map(auth_command),
-            interval: settings.heartbeat_interval.max(MIN_GAP),
+            interval: settings.heartbeat_interval,
             timeout: settings.heartbeat_timeout.max(MIN_TIMEOUT),
             connect_timeout: settings.connect_timeout.max(MIN_TIMEOUT),
         }
@@ -202,7 +202,8 @@ fn reason(error: &io::Error) -> String {
 
 /// The interval ± 10 %, so that many proxies do not ask one shard in step.
 fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(0.9 + 0.2 * fastrand::f64())
+    let seconds = interval.as_secs_f64() * (0.9 + 0.2 * fastrand::f64());
+    Duration::try_from_secs_f64(seconds).unwrap_or(interval)
 }
 
 /// Zero would make every answer come too late.

@@ -1,0 +1,230 @@
+//! twemproxy's stats port: connect, read one line of JSON, done.
+//!
+//! Names, order, nesting and spacing are those of nutcracker 0.5.0, so that what scrapes
+//! twemproxy scrapes circlet. Two things differ: values are those of this moment (twemproxy's are up
+//! to `--stats-interval` old), and names are escaped as JSON asks. A client that sends
+//! a request first, as HTTP clients do, gets the same line.
+
+use std::fmt::Write;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tracing::warn;
+
+use super::counters::{HealthCounters, PoolCounters, ShardCounters, WorkerCounters};
+use crate::config::Config;
+
+/// Scrapers served at a time; more wait in the listen queue. twemproxy serves one.
+pub const MAX_SCRAPERS: usize = 16;
+
+/// How long a scraper may take to read its line before it is disconnected.
+pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a scraper that has its line may take to hang up before we do.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Where the numbers come from.
+#[derive(Debug, Clone)]
+pub struct StatsSource {
+    /// In twemproxy's order.
+    pools: Vec<PoolNames>,
+    workers: Vec<Arc<WorkerCounters>>,
+    health: Arc<HealthCounters>,
+    host: String,
+    started: Instant,
+}
+
+#[derive(Debug, Clone)]
+struct PoolNames {
+    /// The pool's index in the configuration.
+    index: usize,
+    name: String,
+    servers: Vec<String>,
+}
+
+/// Serves whoever connects, until dropped.
+pub async fn serve(listener: TcpListener, source: StatsSource) {
+    let source = Arc::new(source);
+    let seats = Arc::new(Semaphore::new(MAX_SCRAPERS));
+    while let Ok(seat) = Arc::clone(&seats).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let source = Arc::clone(&source);
+                tokio::spawn(async move {
+                    // A scraper that left or never read: nothing to be done about it.
+                    let _ = answer(stream, &source).await;
+                    drop(seat);
+                });
+            }
+            Err(error) => {
+                warn!("stats port cannot accept: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: TcpStream, source: &StatsSource) -> io::Result<()> {
+    timeout(SCRAPE_TIMEOUT, stream.write_all(source.line().as_bytes())).await??;
+    stream.shutdown().await?;
+    // Closing with a request unread would reset the connection and could take the answer along.
+    let mut request = [0; 1024];
+    let hang_up = async { while stream.read(&mut request).await.is_ok_and(|n| n > 0) {} };
+    timeout(LINGER, hang_up).await?;
+    Ok(())
+}
+
+impl StatsSource {
+    /// The counters of these workers, and of the monitor, for the pools of `config`.
+    pub fn new(
+        config: &Config,
+        workers: Vec<Arc<WorkerCounters>>,
+        health: Arc<HealthCounters>,
+    ) -> Self {
+        let names = |(index, pool): (usize, &crate::config::Pool)| PoolNames {
+            index,
+            name: pool.name.clone(),
+            servers: pool.servers.iter().map(|server| server.name.clone()).collect(),
+        };
+        let mut pools: Vec<PoolNames> = config.pools.iter().enumerate().map(names).collect();
+        pools.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { pools, workers, health, host, started: Instant::now() }
+    }
+
+    /// The line a scraper reads, with its newline.
+    pub fn line(&self) -> String {
+        let mut line = String::with_capacity(512 + 512 * self.shard_count());
+        line.push('{');
+        self.write_head(&mut line);
+        for (position, pool) in self.pools.iter().enumerate() {
+            line.push_str(if position == 0 { "" } else { "," });
+            self.write_pool(&mut line, pool);
+        }
+        line.push_str("}\n");
+        line
+    }
+
+    fn write_head(&self, line: &mut String) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        text_field(line, "service", SERVICE);
+        text_field(line, "source", &self.host);
+        text_field(line, "version", env!("CARGO_PKG_VERSION"));
+        field(line, "uptime", self.started.elapsed().as_secs());
+        field(line, "timestamp", now.as_secs());
+        field(line, "total_connections", self.total_connections());
+        field(line, "curr_connections", self.current_connections());
+    }
+
+    fn write_pool(&self, line: &mut String, pool: &PoolNames) {
+        let _ = write!(line, "{}: {{", quoted(&pool.name));
+        for (name, counter) in POOL_FIELDS {
+            let value = match counter {
+                Some(counter) => self.sum_of_pool(pool.index, counter),
+                None => self.health.server_ejects(pool.index),
+            };
+            field(line, name, value);
+        }
+        for (shard, server) in pool.servers.iter().enumerate() {
+            line.push_str(if shard == 0 { "" } else { "," });
+            self.write_server(line, (pool.index, shard), server);
+        }
+        line.push('}');
+    }
+
+    fn write_server(&self, line: &mut String, (pool, shard): (usize, usize), name: &str) {
+        let _ = write!(line, "{}: {{", quoted(name));
+        for (name, counter) in SERVER_FIELDS {
+            let value = match counter {
+                Some(counter) => self.sum_of_pool(pool, |pool| counter(&pool.shards[shard])),
+                None => self.health.server_ejected_at(pool, shard),
+            };
+            field(line, name, value);
+        }
+        line.truncate(line.len() - SEPARATOR.len());
+        line.push('}');
+    }
+
+    /// twemproxy's `conn_ncurr_conn` counts its listening sockets too.
+    fn current_connections(&self) -> u64 {
+        let links = |pool: &PoolCounters| sum(pool.shards.iter().map(server_connections));
+        let open = |pool: &PoolCounters| pool.client_connections.value().wrapping_add(links(pool));
+        self.pools.len() as u64 + sum(self.pools.iter().map(|p| self.sum_of_pool(p.index, open)))
+    }
+
+    fn total_connections(&self) -> u64 {
+        let links = |pool: &PoolCounters| sum(pool.shards.iter().map(|s| s.links_opened.value()));
+        let ever = |pool: &PoolCounters| pool.total_connections.value().wrapping_add(links(pool));
+        self.pools.len() as u64 + sum(self.pools.iter().map(|p| self.sum_of_pool(p.index, ever)))
+    }
+
+    fn sum_of_pool(&self, pool: usize, value: impl Fn(&PoolCounters) -> u64) -> u64 {
+        sum(self.workers.iter().map(|worker| value(&worker.pools[pool])))
+    }
+
+    fn shard_count(&self) -> usize {
+        self.pools.iter().map(|pool| pool.servers.len()).sum()
+    }
+}
+
+/// Each worker's gauge may be caught between two stores; a sum must not panic for it.
+fn sum(values: impl Iterator<Item = u64>) -> u64 {
+    values.fold(0, u64::wrapping_add)
+}
+
+fn server_connections(shard: &ShardCounters) -> u64 {
+    shard.server_connections.value()
+}
+
+fn field(line: &mut String, name: &str, value: u64) {
+    let _ = write!(line, "\"{name}\":{value}{SEPARATOR}");
+}
+
+fn text_field(line: &mut String, name: &str, value: &str) {
+    let _ = write!(line, "\"{name}\":{}{SEPARATOR}", quoted(value));
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A field's name and its counter; `None` is the monitor's.
+type Fields<T, const N: usize> = [(&'static str, Option<fn(&T) -> u64>); N];
+
+const POOL_FIELDS: Fields<PoolCounters, 6> = [
+    ("client_eof", Some(|pool| pool.client_eof.value())),
+    ("client_err", Some(|pool| pool.client_err.value())),
+    ("client_connections", Some(|pool| pool.client_connections.value())),
+    ("server_ejects", None),
+    ("forward_error", Some(|pool| pool.forward_error.value())),
+    ("fragments", Some(|pool| pool.fragments.value())),
+];
+
+const SERVER_FIELDS: Fields<ShardCounters, 13> = [
+    ("server_eof", Some(|shard| shard.server_eof.value())),
+    ("server_err", Some(|shard| shard.server_err.value())),
+    ("server_timedout", Some(|shard| shard.server_timedout.value())),
+    ("server_connections", Some(server_connections)),
+    ("server_ejected_at", None),
+    ("requests", Some(|shard| shard.requests.value())),
+    ("request_bytes", Some(|shard| shard.request_bytes.value())),
+    ("responses", Some(|shard| shard.responses.value())),
+    ("response_bytes", Some(|shard| shard.response_bytes.value())),
+    ("in_queue", Some(|shard| shard.in_queue.value())),
+    ("in_queue_bytes", Some(|shard| shard.in_queue_bytes.value())),
+    ("out_queue", Some(|shard| shard.out_queue.value())),
+    ("out_queue_bytes", Some(|shard| shard.out_queue_bytes.value())),
+];
+
+/// What scrapers know twemproxy by.
+const SERVICE: &str = "nutcracker";
+
+const SEPARATOR: &str = ", ";
+
+/// When there are no file descriptors left, asking again at once would only burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
