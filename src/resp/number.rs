@@ -16,14 +16,19 @@ pub(super) fn header(bytes: &[u8]) -> Option<(u64, usize)> {
 }
 
 fn long_header(bytes: &[u8]) -> Option<(u64, usize)> {
-    let digits = bytes.get(1..)?;
-    let count = digits.iter().take(MAX_DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
-    let canonical = matches!(digits.first(), Some(b'1'..=b'9'));
-    if !canonical || digits.get(count..count + 2) != Some(b"\r\n") {
-        return None;
+    let (&first, rest) = bytes.get(1..)?.split_first()?;
+    let mut number = match first {
+        b'1'..=b'9' => digit(first),
+        _ => return None,
+    };
+    for (at, &byte) in rest.iter().take(MAX_DIGITS).enumerate() {
+        match byte {
+            b'0'..=b'9' => number = number * 10 + digit(byte),
+            b'\r' if rest.get(at + 1) == Some(&b'\n') => return Some((number, at + 4)),
+            _ => return None,
+        }
     }
-    let number = digits[..count].iter().fold(0, |number, &byte| number * 10 + digit(byte));
-    Some((number, count + 3))
+    None
 }
 
 /// A number as Redis's `string2ll` takes it: an optional `-`, no `+`, no spaces, no leading

@@ -184,27 +184,71 @@ impl RequestScanner {
         bytes: &[u8],
         limits: &RequestLimits,
     ) -> Result<Scan, ProtocolError> {
-        while self.left > 0 {
-            if self.stage == Stage::Header && !self.scan_header(bytes, limits)? {
-                let owed = self.left * SMALLEST_BULK;
-                let seen = (bytes.len() - self.position).min(SMALLEST_BULK - 1);
-                return Ok(Scan::More(owed - seen));
+        loop {
+            if self.stage == Stage::Header {
+                self.pass_whole_arguments(bytes, limits);
             }
-            let end = self.position + self.bulk;
-            match bytes.get(end..end + 2) {
-                Some(b"\r\n") => {}
-                Some(_) => return Err(ProtocolError::ExpectedLineEnd),
-                None => {
-                    let owed = (self.left - 1) * SMALLEST_BULK;
-                    return Ok(Scan::More(end + 2 - bytes.len() + owed));
-                }
+            if self.left == 0 {
+                return Ok(Scan::Done(self.position));
             }
-            self.args.push(Span { start: self.position as u32, end: end as u32 });
-            self.position = end + 2;
-            self.stage = Stage::Header;
-            self.left -= 1;
+            if let Some(more) = self.scan_argument(bytes, limits)? {
+                return Ok(more);
+            }
         }
-        Ok(Scan::Done(self.position))
+    }
+
+    /// Goes past the arguments that are whole and in order; at the first other it stops and
+    /// leaves it to [`Self::scan_argument`] to say what is the matter.
+    #[inline(always)]
+    fn pass_whole_arguments(&mut self, bytes: &[u8], limits: &RequestLimits) {
+        let (mut position, mut left) = (self.position, self.left);
+        while left > 0 {
+            let rest = &bytes[position..];
+            let Some((bulk, length)) = number::header(rest) else { break };
+            if rest[0] != b'$' || bulk > limits.bulk {
+                break;
+            }
+            let end = length + bulk as usize;
+            if !rest.get(end..).is_some_and(|tail| tail.starts_with(b"\r\n")) {
+                break;
+            }
+            if position + end + 2 + SMALLEST_BULK * (left - 1) > largest_command(limits) {
+                break;
+            }
+            self.args
+                .push(Span { start: (position + length) as u32, end: (position + end) as u32 });
+            position += end + 2;
+            left -= 1;
+            self.searched = 0;
+        }
+        (self.position, self.left) = (position, left);
+    }
+
+    /// Scans one argument of which something may be missing; `None` when it is whole.
+    #[inline(never)]
+    fn scan_argument(
+        &mut self,
+        bytes: &[u8],
+        limits: &RequestLimits,
+    ) -> Result<Option<Scan>, ProtocolError> {
+        if self.stage == Stage::Header && !self.scan_header(bytes, limits)? {
+            let seen = (bytes.len() - self.position).min(SMALLEST_BULK - 1);
+            return Ok(Some(Scan::More(self.left * SMALLEST_BULK - seen)));
+        }
+        let end = self.position + self.bulk;
+        match bytes.get(end..end + 2) {
+            Some(b"\r\n") => {}
+            Some(_) => return Err(ProtocolError::ExpectedLineEnd),
+            None => {
+                let owed = (self.left - 1) * SMALLEST_BULK;
+                return Ok(Some(Scan::More(end + 2 - bytes.len() + owed)));
+            }
+        }
+        self.args.push(Span { start: self.position as u32, end: end as u32 });
+        self.position = end + 2;
+        self.stage = Stage::Header;
+        self.left -= 1;
+        Ok(None)
     }
 
     /// Reads `$length\r\n`; false when it is not whole yet.
@@ -221,10 +265,10 @@ impl RequestScanner {
         if bulk > limits.bulk {
             return Err(ProtocolError::InvalidBulkLength);
         }
-        let owed = ((self.left - 1) * SMALLEST_BULK + 2) as u64;
-        let largest = limits.command.min(u64::from(u32::MAX));
-        if (self.position + length) as u64 + bulk + owed > largest {
-            return Err(ProtocolError::CommandTooLarge(largest));
+        let largest = largest_command(limits);
+        let owed = 2 + (self.left - 1) * SMALLEST_BULK;
+        if (self.position + length + owed) as u64 + bulk > largest as u64 {
+            return Err(ProtocolError::CommandTooLarge(largest as u64));
         }
         self.position += length;
         self.bulk = bulk as usize;
@@ -269,6 +313,12 @@ const SMALLEST_BULK: usize = 6;
 
 /// Arguments for which an idle scanner keeps room: 8 bytes each.
 const KEPT_ARGUMENTS: usize = 1024;
+
+/// The largest command whose arguments a [`Span`] can tell.
+#[inline]
+fn largest_command(limits: &RequestLimits) -> usize {
+    limits.command.min(u64::from(u32::MAX)) as usize
+}
 
 /// A byte as it may stand in an error line: Redis, too, makes spaces of line ends.
 fn printable(byte: u8) -> char {

@@ -134,6 +134,14 @@ impl ReplyScanner {
         let Some(&kind) = bytes.get(self.position) else {
             return Err(Halt::More(SMALLEST_ELEMENT));
         };
+        if let Some(length) = simple(&bytes[self.position..])
+            && self.at() + length as u64 <= limits.reply
+        {
+            self.position += length;
+            self.searched = 0;
+            self.element_ended();
+            return Ok(());
+        }
         match kind {
             b'$' | b'!' | b'=' => self.bulk(bytes, limits, kind),
             b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(' => self.line(bytes, limits, kind),
@@ -326,7 +334,9 @@ impl From<ReplyError> for Halt {
 fn simple(bytes: &[u8]) -> Option<usize> {
     match bytes.first()? {
         b'$' => {
-            let (length, taken) = number::header(bytes)?;
+            let Some((length, taken)) = number::header(bytes) else {
+                return bytes.starts_with(b"$-1\r\n").then_some(5);
+            };
             let end = taken.checked_add(usize::try_from(length).ok()?)?;
             let tail = bytes.get(end..)?;
             tail.starts_with(b"\r\n").then_some(end + 2)
