@@ -1,3 +1,156 @@
-//! The circlet program.
+//! The circlet program: flags, configuration, run, exit code.
 
-fn main() {}
+use std::collections::HashMap;
+use std::env;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use circlet::admin::log::Logging;
+use circlet::admin::process::{Detached, PidFile, detach};
+use circlet::admin::signals;
+use circlet::config::flags::{self, Action, Flags};
+use circlet::config::settings::unknown_variables;
+use circlet::config::{self, Config, Faults, Settings};
+
+fn main() -> ExitCode {
+    let flags = match flags::parse(env::args_os()) {
+        Ok(flags) => flags,
+        Err(message) => {
+            eprint!("{message}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match &flags.action {
+        Action::Show(text) => {
+            eprint!("{text}");
+            ExitCode::SUCCESS
+        }
+        Action::ConfigReference { markdown } => {
+            print(&if *markdown { config::markdown() } else { config::plain() })
+        }
+        Action::Check(file) => check(file),
+        Action::Demo => demo(),
+        Action::TestConf | Action::Serve => with_settings(&flags),
+    }
+}
+
+/// A reader that goes away early, such as `head`, is no fault.
+fn print(text: &str) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn check(file: &Path) -> ExitCode {
+    match config::load(file) {
+        Ok(config) => {
+            let servers: usize = config.pools.iter().map(|pool| pool.servers.len()).sum();
+            let (file, pools) = (file.display(), config.pools.len());
+            eprintln!("circlet: {file} is valid; pools: {pools}, servers: {servers}");
+            tell_warnings(&config);
+            ExitCode::SUCCESS
+        }
+        Err(faults) => fail(&faults),
+    }
+}
+
+fn with_settings(flags: &Flags) -> ExitCode {
+    let environment: HashMap<String, String> = env::vars_os()
+        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+        .collect();
+    let file = flags.settings_file.as_deref();
+    let settings = match Settings::resolve(file, &environment, &flags.settings) {
+        Ok(settings) => settings,
+        Err(faults) => return fail(&faults),
+    };
+    for variable in unknown_variables(&environment) {
+        eprintln!("circlet: the variable {variable} is no setting and has no effect");
+    }
+    if flags.mbuf_size {
+        eprintln!("circlet: option -m has no effect, circlet has no mbufs");
+    }
+    let config = if flags.servers.is_empty() {
+        config::load(&settings.conf_file)
+    } else {
+        config::from_servers(&flags.servers)
+    };
+    match (&flags.action, config) {
+        (Action::TestConf, config) => test_conf(flags, &settings, config),
+        (_, Ok(config)) => start(config, settings),
+        (_, Err(faults)) => fail(&faults),
+    }
+}
+
+/// twemproxy's sentence, and then what twemproxy does not say.
+fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>) -> ExitCode {
+    let file = match flags.servers.is_empty() {
+        true => settings.conf_file.display().to_string(),
+        false => "command line".to_owned(),
+    };
+    match config {
+        Ok(config) => {
+            eprintln!("circlet: configuration file '{file}' syntax is ok");
+            tell_warnings(&config);
+            ExitCode::SUCCESS
+        }
+        Err(faults) => {
+            eprintln!("circlet: configuration file '{file}' syntax is invalid");
+            fail(&faults)
+        }
+    }
+}
+
+fn start(config: Config, settings: Settings) -> ExitCode {
+    if settings.daemonize {
+        match detach() {
+            Ok(Detached::Here) => {}
+            Ok(Detached::Elsewhere) => return ExitCode::SUCCESS,
+            Err(error) => return fail(&format!("cannot go into the background: {error}")),
+        }
+    }
+    let file = settings.log_file.as_deref();
+    let logging = match Logging::start(settings.log_level, settings.log_format, file) {
+        Ok(logging) => Arc::new(logging),
+        Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
+    };
+    let pid_file = match settings.pid_file.as_deref().map(PidFile::create).transpose() {
+        Ok(pid_file) => pid_file,
+        Err(error) => return fail(&format!("cannot write the pid file: {error}")),
+    };
+    for warning in config::warnings(&config) {
+        tracing::warn!("{warning}");
+    }
+    let code = serve(config, settings, logging);
+    drop(pid_file);
+    code
+}
+
+fn tell_warnings(config: &Config) {
+    for warning in config::warnings(config) {
+        eprintln!("circlet: {warning}");
+    }
+}
+
+fn fail(reason: &impl std::fmt::Display) -> ExitCode {
+    for line in reason.to_string().lines() {
+        eprintln!("circlet: {line}");
+    }
+    ExitCode::FAILURE
+}
+
+fn serve(_config: Config, _settings: Settings, logging: Arc<Logging>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let stopped = runtime.and_then(|runtime| runtime.block_on(signals::until_stopped(logging)));
+    match stopped {
+        Ok(signal) => {
+            tracing::info!("{signal} received, done");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn demo() -> ExitCode {
+    fail(&"the demo is not part of this build")
+}

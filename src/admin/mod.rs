@@ -1,3 +1,7 @@
-//! What an operator sees: statistics and logs.
+//! What an operator sees: statistics, logs, signals, the process.
 
 pub mod counters;
+pub mod describe;
+pub mod log;
+pub mod process;
+pub mod signals;
