@@ -52,9 +52,11 @@ fn syntax_fault(file: &str, error: &serde_saphyr::Error) -> ConfigFault {
     let location = error.location().filter(|location| *location != Location::UNKNOWN);
     let message = error.without_snippet().to_string();
     // The place stands in front of the fault already.
-    let message = message.split_once(" at line ").map_or(message.as_str(), |(text, _)| text);
+    let message = message.split(" at line ").next().unwrap_or_default();
+    // What follows a semicolon is advice for programmers.
+    let message = message.split(';').next().unwrap_or_default();
     let wrong = format!("not valid YAML: {message}");
-    let too_much = ["budget", "limit"].iter().any(|word| message.contains(word));
+    let too_much = ["budget", "limit", "documents"].iter().any(|word| message.contains(word));
     let right = if too_much {
         "a configuration is three levels deep, has one document and few aliases"
     } else {
