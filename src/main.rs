@@ -102,6 +102,12 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
 }
 
 fn start(config: Config, settings: Settings) -> ExitCode {
+    // Before going into the background, so that a log that cannot be opened is told here.
+    let file = settings.log_file.as_deref();
+    let logging = match Logging::start(settings.log_level, settings.log_format, file) {
+        Ok(logging) => Arc::new(logging),
+        Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
+    };
     if settings.daemonize {
         match detach() {
             Ok(Detached::Here) => {}
@@ -109,14 +115,12 @@ fn start(config: Config, settings: Settings) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    let file = settings.log_file.as_deref();
-    let logging = match Logging::start(settings.log_level, settings.log_format, file) {
-        Ok(logging) => Arc::new(logging),
-        Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
-    };
     let pid_file = match settings.pid_file.as_deref().map(PidFile::create).transpose() {
         Ok(pid_file) => pid_file,
-        Err(error) => return fail(&format!("cannot write the pid file: {error}")),
+        Err(error) => {
+            tracing::error!("cannot write the pid file: {error}");
+            return ExitCode::FAILURE;
+        }
     };
     for warning in config::warnings(&config) {
         tracing::warn!("{warning}");

@@ -1,4 +1,5 @@
 //! The program as its operator meets it: flags, exit codes, settings, signals, the background.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::fs;
@@ -302,4 +303,12 @@ fn a_daemon_tells_faults_before_it_leaves() {
         command.current_dir(folder.path()).args(["-d", "-c", "pools.yml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("the file is a list"), "{}", stderr(&output));
+    let arguments = ["-d", "-o", "missing/log", "127.0.0.1:1"];
+    let output = Command::new(env!("CARGO_BIN_EXE_circlet"))
+        .current_dir(folder.path())
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot open the log"), "{}", stderr(&output));
 }

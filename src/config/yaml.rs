@@ -38,7 +38,6 @@ fn options() -> Options {
             max_depth: MAX_DEPTH,
             max_nodes: MAX_NODES,
             max_events: 2 * MAX_NODES,
-            max_recorded_anchor_events: MAX_ALIASED,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
         // Repeated keys are counted by the validation, which tells all of them at once.
