@@ -1,4 +1,6 @@
 //! What it costs to find the end of one command and of one reply.
+// criterion's macros make public functions without docs.
+#![allow(missing_docs)]
 
 use std::hint::black_box;
 use std::time::Duration;

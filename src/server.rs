@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::admin::counters::WorkerCounters;
+use crate::admin::stats::StatsSource;
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
 use crate::route::ring::Ring;
@@ -31,9 +32,28 @@ pub struct Server {
     rings: Vec<Arc<Ring>>,
     listeners: Vec<Listener>,
     workers: Vec<Handle>,
-    counters: Vec<Arc<WorkerCounters>>,
     monitor: Monitor,
     failures: UnboundedReceiver<Failure>,
+    stats: StatsSource,
+    max_clients: u32,
+}
+
+/// What the process decides for all pools.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Worker threads; at least 1.
+    pub threads: usize,
+    /// How many clients may be connected to all pools together; 0 is no limit but the process's
+    /// open files.
+    pub max_clients: u32,
+}
+
+impl Default for Options {
+    /// A worker for each core, and no limit of clients.
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, max_clients: 0 }
+    }
 }
 
 /// Why a proxy cannot start.
@@ -48,10 +68,11 @@ pub enum StartError {
 }
 
 impl Server {
-    /// Opens the listening sockets and starts `threads` workers. Must be called within a tokio
-    /// runtime with IO and time.
-    pub fn start(config: Config, threads: usize) -> Result<Self, StartError> {
+    /// Opens the listening sockets and starts the workers. Must be called within a tokio runtime
+    /// with IO and time.
+    pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         let monitor = Monitor::new(&config);
+        let stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
         let opened: Result<Vec<Listener>, ListenError> =
@@ -61,15 +82,16 @@ impl Server {
         let mut server = Self {
             listeners: opened?,
             workers: Vec::new(),
-            counters: Vec::new(),
             pools,
             rings,
             monitor,
             failures,
+            stats,
+            max_clients: options.max_clients,
         };
-        for index in 0..threads.max(1) {
+        for index in 0..options.threads.max(1) {
             let counters = Arc::new(WorkerCounters::new(&shards));
-            server.counters.push(Arc::clone(&counters));
+            server.stats.add_worker(Arc::clone(&counters));
             let pools = server.pools.iter().cloned().zip(server.rings.iter().cloned()).collect();
             let setup = Setup { index, pools, counters, failures: report.clone() };
             server.workers.push(worker::start(setup)?);
@@ -82,16 +104,17 @@ impl Server {
         self.listeners[index].port()
     }
 
-    /// What the workers count, a part for each worker.
-    pub fn counters(&self) -> &[Arc<WorkerCounters>] {
-        &self.counters
+    /// What the stats port tells.
+    pub fn stats(&self) -> StatsSource {
+        self.stats.clone()
     }
 
     /// Serves until `shutdown` completes, then ends all sessions and workers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { pools, rings, listeners, workers, monitor, failures, .. } = self;
+        let Self { pools, rings, listeners, workers, monitor, failures, max_clients, .. } = self;
         let accepted = vec![0; pools.len()];
-        let desk = Rc::new(RefCell::new(Desk { pools, workers, accepted, next_id: 1 }));
+        let desk = Desk { pools, workers, accepted, next_id: 1, max_clients };
+        let desk = Rc::new(RefCell::new(desk));
         let tasks = LocalSet::new();
         for (pool, listener) in listeners.into_iter().enumerate() {
             tasks.spawn_local(accept(listener, pool, Rc::clone(&desk)));
@@ -112,14 +135,15 @@ struct Desk {
     /// Connections that each pool ever got.
     accepted: Vec<u64>,
     next_id: u64,
+    /// Of all pools together; 0 is no limit.
+    max_clients: u32,
 }
 
 impl Desk {
-    /// Gives a client to the worker with the fewest sessions; past `client_connections` the
-    /// client reads Redis's own error.
+    /// Gives a client to the worker with the fewest sessions; past `client_connections` or
+    /// `max_clients` the client reads Redis's own error.
     fn admit(&mut self, stream: Incoming, pool: usize) {
-        let limit = u64::from(self.pools[pool].client_connections);
-        if limit > 0 && self.clients_of(pool) >= limit {
+        if self.is_full(pool) {
             return refuse(stream);
         }
         self.accepted[pool] += 1;
@@ -128,6 +152,13 @@ impl Desk {
         if let Some(worker) = self.workers.iter_mut().min_by_key(|worker| worker.sessions()) {
             worker.assign(stream, pool, id);
         }
+    }
+
+    fn is_full(&self, pool: usize) -> bool {
+        let of_pool = u64::from(self.pools[pool].client_connections);
+        let of_all = u64::from(self.max_clients);
+        (of_pool > 0 && self.clients_of(pool) >= of_pool)
+            || (of_all > 0 && self.workers.iter().map(Handle::sessions).sum::<u64>() >= of_all)
     }
 
     fn clients_of(&self, pool: usize) -> u64 {

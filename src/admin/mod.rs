@@ -1,4 +1,8 @@
-//! What an operator sees: statistics and logs.
+//! What an operator sees: statistics, logs, signals, the process.
 
 pub mod counters;
+pub mod describe;
+pub mod log;
+pub mod process;
+pub mod signals;
 pub mod stats;

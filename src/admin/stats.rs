@@ -47,6 +47,19 @@ struct PoolNames {
     servers: Vec<String>,
 }
 
+/// Listens on the address of `-a` and the port of `-s`.
+///
+/// # Errors
+/// A sentence for the operator when the address cannot be had.
+pub async fn listen((host, port): (String, u16)) -> Result<TcpListener, String> {
+    TcpListener::bind((host.as_str(), port)).await.map_err(|error| {
+        format!(
+            "the statistics cannot listen on {host}:{port}: {error}; choose another port with -s \
+             or another address with -a"
+        )
+    })
+}
+
 /// Serves whoever connects, until dropped.
 pub async fn serve(listener: TcpListener, source: StatsSource) {
     let source = Arc::new(source);
@@ -95,6 +108,11 @@ impl StatsSource {
         pools.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Self { pools, workers, health, host, started: Instant::now() }
+    }
+
+    /// Counts what one more worker counts.
+    pub fn add_worker(&mut self, counters: Arc<WorkerCounters>) {
+        self.workers.push(counters);
     }
 
     /// The line a scraper reads, with its newline.

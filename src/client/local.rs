@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::Session;
-use crate::command::Local;
+use crate::command::{Local, answer};
 use crate::reply::slots::Frame;
 use crate::resp::{Request, Writer};
 use crate::shard::connect::Identity;
@@ -34,7 +34,11 @@ impl Worker {
             | Local::ClientList
             | Local::ClientCapa
             | Local::ClientHelp => self.client(number, local, request),
-            _ => self.say(number, |writer| writer.error("ERR not yet")),
+            _ => self.say(number, |writer| {
+                if !answer::reply(local, request, writer) {
+                    writer.error("ERR circlet has no answer to this command");
+                }
+            }),
         }
     }
 

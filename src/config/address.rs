@@ -151,6 +151,10 @@ pub(crate) fn command_line_server(text: &str) -> Result<Server, Wrong> {
     let after_host = place.rfind(']').map_or(place, |bracket| &place[bracket..]);
     let colons = after_host.matches(':').count();
     let complete = if place.starts_with('/') { colons >= 1 } else { colons >= 2 };
+    if colons == 0 && !place.starts_with('/') {
+        let right = "write HOST:PORT, or one of the commands check, demo and config-reference";
+        return Err(Wrong::new(format!("{text:?} is not a server"), right));
+    }
     if colons > 2 {
         let wrong = format!("{text:?} is not a server");
         return Err(Wrong::new(wrong, "write an IPv6 address in brackets, such as [::1]:6379"));

@@ -10,24 +10,32 @@
 //! All faults of a file are told at once, each with its place and the remedy.
 
 mod address;
+mod assign;
+mod document;
 mod fault;
+pub mod flags;
 mod keys;
 mod model;
 mod pools;
 pub mod reference;
+pub mod settings;
 mod spelling;
 mod toml;
 mod tree;
 mod value;
+mod warnings;
 mod yaml;
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
+pub use document::{markdown, plain};
 use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
 pub use model::{Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server};
+pub use settings::Settings;
+pub use warnings::warnings;
 
 /// The language of a configuration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +86,7 @@ pub const DEFAULT_LISTEN: (&str, u16) = ("127.0.0.1", 22121);
 /// It is a new pool, so it takes what serves best rather than what twemproxy defaults to: the hash
 /// is md5, and dead shards are ejected.
 pub fn from_servers(servers: &[String]) -> Result<Config, Faults> {
-    let mut pool = pools::default_pool("default");
+    let mut pool = assign::default_pool("default");
     let (host, port) = DEFAULT_LISTEN;
     pool.listen = Listen::Tcp { host: host.to_owned(), port };
     pool.hash = Hash::Md5;
@@ -110,7 +118,7 @@ const MAX_FILE: u64 = 64 << 20;
 
 fn read(path: &Path) -> Result<String, Wrong> {
     let unreadable = |error: io::Error| {
-        let right = "name a readable file, with -c or behind `check`";
+        let right = "name a readable file with -c, or servers as HOST:PORT";
         Wrong::new(format!("the file cannot be read: {error}"), right)
     };
     let metadata = fs::metadata(path).map_err(unreadable)?;

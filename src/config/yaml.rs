@@ -29,9 +29,17 @@ const MAX_DEPTH: usize = 16;
 /// Ten thousand servers need ten thousand nodes; past a million something else is meant.
 const MAX_NODES: usize = 1_000_000;
 
+/// Aliases that stand for more than this are an attack on memory, or a mistake.
+const MAX_ALIASED: usize = 30_000;
+
 fn options() -> Options {
     serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_nodes: MAX_NODES, max_documents: 1 },
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+            max_events: 2 * MAX_NODES,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
         // Repeated keys are counted by the validation, which tells all of them at once.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
@@ -43,9 +51,16 @@ fn syntax_fault(file: &str, error: &serde_saphyr::Error) -> ConfigFault {
     let location = error.location().filter(|location| *location != Location::UNKNOWN);
     let message = error.without_snippet().to_string();
     // The place stands in front of the fault already.
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(text, _)| text);
+    let message = message.split(" at line ").next().unwrap_or_default();
+    // What follows a semicolon is advice for programmers.
+    let message = message.split(';').next().unwrap_or_default();
     let wrong = format!("not valid YAML: {message}");
-    let right = "indent with spaces, never tabs; one mapping a pool, one `key: value` a line";
+    let too_much = ["budget", "limit", "documents"].iter().any(|word| message.contains(word));
+    let right = if too_much {
+        "a configuration is three levels deep, has one document and few aliases"
+    } else {
+        "indent with spaces, never tabs; one mapping a pool, one `key: value` a line"
+    };
     ConfigFault {
         line: location.map(|location| location.line() as u32),
         column: location.map(|location| location.column() as u32),

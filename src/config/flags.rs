@@ -1,0 +1,254 @@
+//! The command line: twemproxy's flags, and circlet's own beside them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::value::digits;
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flags {
+    /// What to do.
+    pub action: Action,
+    /// Settings given as flags: name and text, for [`resolve`](super::settings::Settings::resolve).
+    pub settings: Vec<(&'static str, String)>,
+    /// The settings file.
+    pub settings_file: Option<PathBuf>,
+    /// Servers of a pool from the command line; empty when a file has the pools.
+    pub servers: Vec<String>,
+    /// Whether `-m` was given, which has no effect.
+    pub mbuf_size: bool,
+}
+
+/// The things that circlet does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Print this text to standard error and end well: help, version, statistics.
+    Show(String),
+    /// Test the configuration and end (`-t`).
+    TestConf,
+    /// Tell all that is wrong with a file.
+    Check(PathBuf),
+    /// Print the reference of the configuration.
+    ConfigReference {
+        /// As the docs have it.
+        markdown: bool,
+    },
+    /// Start three shards and a proxy before them, to try.
+    Demo,
+    /// Serve.
+    Serve,
+}
+
+/// Reads the command line, program name first.
+///
+/// # Errors
+/// The text for standard error, after which the process ends with exit code 1.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, String> {
+    let typed = Typed::try_parse_from(arguments).map_err(|error| with_usage(&refusal(&error)))?;
+    let settings = typed.settings().map_err(|message| with_usage(&message))?;
+    if !typed.servers.is_empty() && typed.conf_file.is_some() {
+        return Err(with_usage("give either servers or option -c, not both"));
+    }
+    Ok(Flags {
+        action: typed.action(),
+        settings,
+        settings_file: typed.settings.clone(),
+        mbuf_size: typed.mbuf_size.is_some(),
+        servers: typed.servers,
+    })
+}
+
+#[derive(Parser)]
+#[command(
+    name = "circlet",
+    disable_help_flag = true,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_override_self = true,
+    help_template = "{usage-heading} {usage}\n\n{all-args}"
+)]
+struct Typed {
+    /// this help
+    #[arg(short, long, short_alias = '?')]
+    help: bool,
+    /// show version and exit
+    #[arg(short = 'V', long)]
+    version: bool,
+    /// test configuration for faults and exit
+    #[arg(short, long)]
+    test_conf: bool,
+    /// run as a daemon
+    #[arg(short, long)]
+    daemonize: bool,
+    /// print stats description and exit
+    #[arg(short = 'D', long)]
+    describe_stats: bool,
+    /// set logging level (default: 5, min: 0, max: 11)
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    verbose: Option<String>,
+    /// set logging file (default: stderr)
+    #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
+    output: Option<String>,
+    /// set configuration file (default: conf/nutcracker.yml)
+    #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
+    conf_file: Option<String>,
+    /// set stats monitoring port (default: 22222)
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    stats_port: Option<String>,
+    /// set stats monitoring ip (default: 0.0.0.0)
+    #[arg(short = 'a', long, value_name = "ADDRESS", allow_hyphen_values = true)]
+    stats_addr: Option<String>,
+    /// set stats aggregation interval in msec (default: 30000 msec)
+    #[arg(short = 'i', long, value_name = "N", allow_hyphen_values = true)]
+    stats_interval: Option<String>,
+    /// set pid file (default: off)
+    #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
+    pid_file: Option<String>,
+    /// accepted from twemproxy's users, no effect
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    mbuf_size: Option<String>,
+    /// set number of worker threads (default: one for each core)
+    #[arg(long, value_name = "N")]
+    threads: Option<String>,
+    /// set number of clients of all pools together (default: as open files allow)
+    #[arg(long, value_name = "N")]
+    max_clients: Option<String>,
+    /// set format of the log: text or json (default: text)
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// read settings from a TOML file; CIRCLET_THREADS and so on override it, flags override both
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// servers of a pool that listens on 127.0.0.1:22121, instead of a configuration file
+    #[arg(value_name = "HOST:PORT[:WEIGHT]")]
+    servers: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// tell all that is wrong with a configuration file
+    #[command(disable_help_flag = true)]
+    Check {
+        /// the file
+        file: PathBuf,
+    },
+    /// start three redis-servers and circlet before them, to try
+    #[command(disable_help_flag = true)]
+    Demo,
+    /// print every key of the configuration, what it takes and what it means
+    #[command(disable_help_flag = true)]
+    ConfigReference {
+        /// as docs/configuration.md
+        #[arg(long)]
+        markdown: bool,
+    },
+}
+
+impl Typed {
+    fn action(&self) -> Action {
+        if self.help || self.version || self.describe_stats {
+            return Action::Show(self.shown());
+        }
+        match &self.command {
+            Some(Command::Check { file }) => Action::Check(file.clone()),
+            Some(Command::Demo) => Action::Demo,
+            Some(Command::ConfigReference { markdown }) => {
+                Action::ConfigReference { markdown: *markdown }
+            }
+            None if self.test_conf => Action::TestConf,
+            None => Action::Serve,
+        }
+    }
+
+    /// twemproxy shows the version first, whichever of the three was asked for.
+    fn shown(&self) -> String {
+        let mut text = format!("This is circlet-{}\n", env!("CARGO_PKG_VERSION"));
+        if self.help {
+            text += &format!("\n{}\n", usage());
+        }
+        if self.describe_stats {
+            text += &format!("\n{}", crate::admin::describe::describe_stats());
+        }
+        text
+    }
+
+    /// Judges the numbers as twemproxy does, and names the settings of all flags.
+    fn settings(&self) -> Result<Vec<(&'static str, String)>, String> {
+        let level = number('v', &self.verbose)?.map(|level| level.min(11));
+        let interval = number('i', &self.stats_interval)?;
+        if let Some(size) = number('m', &self.mbuf_size)?
+            && !(512..=16_777_216).contains(&size)
+        {
+            return Err("mbuf chunk size must be between 512 and 16777216 bytes".into());
+        }
+        let port = number('s', &self.stats_port)?;
+        if let Some(port) = port.filter(|port| !(1..=65535).contains(port)) {
+            return Err(format!("option -s value {port} is not a valid port"));
+        }
+        let text = |number: Option<u64>| number.map(|number| number.to_string());
+        let all = [
+            ("log_level", text(level)),
+            ("log_file", self.output.clone()),
+            ("log_format", self.log_format.clone()),
+            ("conf_file", self.conf_file.clone()),
+            ("stats_port", text(port)),
+            ("stats_addr", self.stats_addr.clone()),
+            ("stats_interval", text(interval)),
+            ("pid_file", self.pid_file.clone()),
+            ("daemonize", self.daemonize.then(|| "true".to_owned())),
+            ("threads", self.threads.clone()),
+            ("max_clients", self.max_clients.clone()),
+        ];
+        Ok(all.into_iter().filter_map(|(name, text)| Some((name, text?))).collect())
+    }
+}
+
+fn number(option: char, text: &Option<String>) -> Result<Option<u64>, String> {
+    let Some(text) = text else { return Ok(None) };
+    match digits(text).flatten() {
+        Some(number) => Ok(Some(number)),
+        None => Err(format!("option -{option} requires a number")),
+    }
+}
+
+/// clap's refusal in twemproxy's words where it has some.
+fn refusal(error: &clap::Error) -> String {
+    let option = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.as_str(),
+        _ => "",
+    };
+    let name = option.trim_start_matches('-');
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument => "check requires a file name".into(),
+        ErrorKind::UnknownArgument => format!("invalid option -- '{name}'"),
+        ErrorKind::InvalidValue => match name.split([' ', '=']).next().unwrap_or(name) {
+            "verbose" => "option -v requires a number".into(),
+            "stats-port" => "option -s requires a number".into(),
+            "stats-interval" => "option -i requires a number".into(),
+            "mbuf-size" => "option -m requires a number".into(),
+            "stats-addr" => "option -a requires a string".into(),
+            "output" => "option -o requires a file name".into(),
+            "conf-file" => "option -c requires a file name".into(),
+            "pid-file" => "option -p requires a file name".into(),
+            other => format!("option --{other} requires a value"),
+        },
+        _ => {
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
+    }
+}
+
+fn with_usage(message: &str) -> String {
+    format!("circlet: {message}\n{}\n", usage())
+}
+
+fn usage() -> String {
+    Typed::command().render_help().to_string()
+}

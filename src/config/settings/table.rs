@@ -1,0 +1,106 @@
+//! The settings of the process: one table for their reading and for the docs.
+
+use std::ops::RangeInclusive;
+
+/// A setting as documented.
+pub struct Setting {
+    /// The name in the settings file; the variable is `CIRCLET_` and the name in capitals.
+    pub name: &'static str,
+    /// The flags that set it.
+    pub flags: &'static str,
+    /// What holds without it, as it would be typed.
+    pub default: &'static str,
+    /// What it takes.
+    pub(super) takes: Kind,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// What a setting takes.
+pub(super) enum Kind {
+    Integer(RangeInclusive<u64>),
+    Boolean,
+    Word(&'static [&'static str]),
+    Text,
+}
+
+/// All settings: for the reading of them, for the docs.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        name: "conf_file",
+        flags: "-c, --conf-file",
+        default: "conf/nutcracker.yml",
+        takes: Kind::Text,
+        meaning: "The file with the pools. The extension .toml means TOML, any other YAML.",
+    },
+    Setting {
+        name: "threads",
+        flags: "--threads",
+        default: "0",
+        takes: Kind::Integer(0..=1024),
+        meaning: "Worker threads; 0 is one for each core.",
+    },
+    Setting {
+        name: "max_clients",
+        flags: "--max-clients",
+        default: "0",
+        takes: Kind::Integer(0..=u32::MAX as u64),
+        meaning: "How many clients may be connected to all pools together; 0 is no limit but the process's open files.",
+    },
+    Setting {
+        name: "log_level",
+        flags: "-v, --verbose",
+        default: "5",
+        takes: Kind::Integer(0..=11),
+        meaning: "0 to 3 errors, 4 warnings too, 5 what an operator wants to know, 6 and 7 each connection, from 8 everything. The signals TTIN and TTOU turn it up and down.",
+    },
+    Setting {
+        name: "log_format",
+        flags: "--log-format",
+        default: "text",
+        takes: Kind::Word(&["text", "json"]),
+        meaning: "Lines for people, or one JSON object a line.",
+    },
+    Setting {
+        name: "log_file",
+        flags: "-o, --output",
+        default: "",
+        takes: Kind::Text,
+        meaning: "The file the log is appended to; standard error without one. The signal HUP opens it anew.",
+    },
+    Setting {
+        name: "stats_port",
+        flags: "-s, --stats-port",
+        default: "22222",
+        takes: Kind::Integer(1..=65535),
+        meaning: "The port of the statistics.",
+    },
+    Setting {
+        name: "stats_addr",
+        flags: "-a, --stats-addr",
+        default: "0.0.0.0",
+        takes: Kind::Text,
+        meaning: "The address of the statistics.",
+    },
+    Setting {
+        name: "stats_interval",
+        flags: "-i, --stats-interval",
+        default: "30000",
+        takes: Kind::Integer(0..=i32::MAX as u64),
+        meaning: "How old statistics may be, in milliseconds.",
+    },
+    Setting {
+        name: "pid_file",
+        flags: "-p, --pid-file",
+        default: "",
+        takes: Kind::Text,
+        meaning: "Where the process's id is written; removed at a clean end.",
+    },
+    Setting {
+        name: "daemonize",
+        flags: "-d, --daemonize",
+        default: "false",
+        takes: Kind::Boolean,
+        meaning: "Whether the process goes into the background.",
+    },
+];
