@@ -9,12 +9,14 @@
 //! starts with a new one. Names are resolved at each connect.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::answer::{self, Answer};
@@ -65,10 +67,10 @@ impl Target {
 
     /// Asks until the monitor is gone.
     pub(super) async fn keep_asking(self, nudge: Arc<Notify>, beats: mpsc::Sender<Beat>) {
-        let mut connection = None;
+        let (mut connection, mut lookup) = (None, None);
         loop {
             let asked = Instant::now();
-            let answer = self.ask(&mut connection).await;
+            let answer = self.ask(&mut connection, &mut lookup).await;
             let at = Instant::now();
             let beat = Beat { pool: self.pool, shard: self.shard, answer, at };
             if beats.send(beat).await.is_err() {
@@ -81,7 +83,11 @@ impl Target {
         }
     }
 
-    async fn ask(&self, connection: &mut Option<Connection>) -> Answer {
+    async fn ask(
+        &self,
+        connection: &mut Option<Connection>,
+        lookup: &mut Option<Lookup>,
+    ) -> Answer {
         if let Some(idle) = connection.take() {
             match self.exchange(idle, Vec::new(), connection).await {
                 Err(Broken::Closed(_)) => {}
@@ -89,7 +95,7 @@ impl Target {
             }
             // A shard may close an idle connection (its own `timeout`): no failure yet.
         }
-        let fresh = match timeout(self.connect_timeout, connect(&self.address)).await {
+        let fresh = match timeout(self.connect_timeout, connect(&self.address, lookup)).await {
             Ok(Ok(fresh)) => fresh,
             Ok(Err(error)) => return Answer::Failure(reason(&error)),
             Err(_) => {
@@ -179,15 +185,34 @@ impl Connection {
     }
 }
 
-async fn connect(address: &Address) -> io::Result<Connection> {
-    Ok(Connection(match address {
-        Address::Tcp { host, port } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            stream.set_nodelay(true)?;
-            Box::new(stream)
-        }
-        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-    }))
+/// A name being resolved. It outlives the connect that asked for it, so that a resolver that
+/// hangs holds one thread a shard and not one more with each heartbeat.
+type Lookup = JoinHandle<io::Result<Vec<SocketAddr>>>;
+
+async fn connect(address: &Address, lookup: &mut Option<Lookup>) -> io::Result<Connection> {
+    let (host, port) = match address {
+        Address::Tcp { host, port } => (host, *port),
+        Address::Unix(path) => return Ok(Connection(Box::new(UnixStream::connect(path).await?))),
+    };
+    let addresses = match host.parse::<IpAddr>() {
+        Ok(literal) => vec![SocketAddr::new(literal, port)],
+        Err(_) => resolve(host, port, lookup).await?,
+    };
+    Ok(Connection(Box::new(TcpStream::connect(&addresses[..]).await?)))
+}
+
+async fn resolve(
+    host: &str,
+    port: u16,
+    lookup: &mut Option<Lookup>,
+) -> io::Result<Vec<SocketAddr>> {
+    let running = lookup.get_or_insert_with(|| {
+        let host = host.to_owned();
+        spawn_blocking(move || Ok((host.as_str(), port).to_socket_addrs()?.collect()))
+    });
+    let found = running.await;
+    *lookup = None;
+    found?
 }
 
 fn auth_command(password: &str) -> Vec<u8> {

@@ -17,14 +17,13 @@ use super::judge::ShardJudge;
 /// What is known of a pool's shards.
 #[derive(Debug, Clone)]
 pub struct PoolJudge {
-    rules: Rules,
     shards: Vec<ShardJudge>,
 }
 
 impl PoolJudge {
     /// A pool of `shards` shards that are all in.
     pub fn new(rules: Rules, shards: usize, now: Instant) -> Self {
-        Self { rules, shards: vec![ShardJudge::new(rules, now); shards] }
+        Self { shards: vec![ShardJudge::new(rules, now); shards] }
     }
 
     /// Takes in a heartbeat's outcome.
@@ -90,9 +89,8 @@ impl PoolJudge {
         let after = judge.health();
         let cause = match after.state {
             State::Live => format!(
-                "{} out: answered {} good heartbeat(s) in a row (it had {})",
+                "{} by the answers to its heartbeats (it had {})",
                 span(now.saturating_duration_since(before.since)),
-                self.rules.successes,
                 before.cause
             ),
             State::Down => format!("{}; its requests fail at once until it answers", after.cause),

@@ -1,5 +1,6 @@
 //! The monitor over shards that behave as no real one can be made to.
 
+use std::sync::atomic::Ordering;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -29,6 +30,18 @@ fn what_no_redis_would_say_ejects_with_words_for_it() {
         assert!(watch.health(0).cause.contains(cause), "{:?}", watch.health(0));
         assert_eq!(watch.state(1), State::Live);
     }
+}
+
+#[test]
+fn only_a_connection_in_step_is_asked_again() {
+    let (odd, sound) = (Fake::start(b"+OK\r\n"), Fake::start(PONG));
+    let _watch = Watch::start(&alpha(vec![at(odd.port), at(sound.port)], |_| {}));
+    sleep(Duration::from_millis(600));
+    let count =
+        |fake: &Fake| (fake.heard.lock().unwrap().len(), fake.accepted.load(Ordering::Relaxed));
+    let ((odd_heard, odd_accepted), (heard, accepted)) = (count(&odd), count(&sound));
+    assert!(odd_heard > 2 && odd_accepted >= odd_heard, "{odd_heard} on {odd_accepted}");
+    assert!(heard > 2 && accepted == 1, "{heard} on {accepted}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -141,16 +142,24 @@ pub struct Fake {
     pub port: u16,
     says: Arc<Mutex<Vec<u8>>>,
     pub heard: Arc<Mutex<Vec<Instant>>>,
+    pub accepted: Arc<AtomicUsize>,
 }
 
 impl Fake {
     pub fn start(says: &[u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let fake = Self { port, says: Arc::new(Mutex::new(says.into())), heard: Arc::default() };
+        let fake = Self {
+            port,
+            says: Arc::new(Mutex::new(says.into())),
+            heard: Arc::default(),
+            accepted: Arc::default(),
+        };
         let (says, heard) = (Arc::clone(&fake.says), Arc::clone(&fake.heard));
+        let accepted = Arc::clone(&fake.accepted);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                accepted.fetch_add(1, Ordering::Relaxed);
                 let (says, heard) = (Arc::clone(&says), Arc::clone(&heard));
                 std::thread::spawn(move || Self::talk(stream, &says, &heard));
             }

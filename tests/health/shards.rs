@@ -31,6 +31,7 @@ fn killed_it_is_ejected_and_restarted_it_returns_after_the_retry_timeout() {
     assert!(log.contains(&format!("{name} ejected after 2 failures in ")), "{log}");
     assert!(log.contains("refused; its keys go to 1 other; earliest return in 600 ms"), "{log}");
     assert!(log.contains(&format!("{name} readmitted after ")), "{log}");
+    assert!(log.contains("by the answers to its heartbeats (it had 2 failures in "), "{log}");
 }
 
 #[test]
@@ -115,6 +116,18 @@ fn a_wrong_password_is_a_fault_that_says_what_to_do() {
     assert_eq!(&*outcome(Some("secret"), State::Live), "");
     assert!(outcome(Some("guess"), State::Ejected).contains("set redis_auth to the shard's"));
     assert!(outcome(None, State::Ejected).contains("the pool has none: set redis_auth"));
+}
+
+#[test]
+fn a_password_that_is_put_right_in_the_running_shard_brings_it_back() {
+    let locked = Redis::start(&["--requirepass", "secret"]);
+    let open = Redis::start(&[]);
+    let watch = Watch::start(&alpha(vec![locked.server(), open.server()], |pool| {
+        pool.redis_auth = Some("guess".into());
+    }));
+    watch.until_state(0, State::Ejected);
+    assert!(locked.ask("AUTH secret\r\nCONFIG SET requirepass guess").starts_with("+OK"));
+    watch.until_state(0, State::Live);
 }
 
 #[test]
