@@ -422,6 +422,7 @@ impl Worker {
         }
         match link.state {
             LinkState::Connecting => {
+                self.counters.pools[link.pool].shards[link.shard].links_opened.add(1);
                 let pool = &self.pools[link.pool].config;
                 Poll::Ready(Target::new(pool, link.shard, link.identity.clone()))
             }
