@@ -1,6 +1,14 @@
 //! The integration tests: real processes, bytes in, bytes out. One program, so that it links once;
 //! each module is a story of its own.
 
+mod bad_clients;
+mod bad_shards;
 mod demo;
+mod ejection;
 mod harness;
 mod harness_works;
+mod limits;
+mod one_redis;
+mod pipeline_order;
+mod real_clients;
+mod sessions;

@@ -1,0 +1,1 @@
+//! What clients send that they should not, and what they read.

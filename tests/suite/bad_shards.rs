@@ -1,0 +1,1 @@
+//! What shards send that they should not, and who is told.

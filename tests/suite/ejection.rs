@@ -1,0 +1,1 @@
+//! Shards that die, hang, reset, slow down and return, under load.

@@ -1,0 +1,1 @@
+//! Connections, pipelines and sizes at their limits.

@@ -1,0 +1,1 @@
+//! Through circlet over three shards, the same replies as from one Redis.

@@ -1,0 +1,1 @@
+//! Replies come in the order of the commands, whatever shard they come from.

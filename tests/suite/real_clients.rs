@@ -1,0 +1,1 @@
+//! Client libraries that people use.

@@ -1,0 +1,1 @@
+//! What a session remembers: its name, protocol, database and password.
