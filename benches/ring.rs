@@ -1,6 +1,9 @@
 //! What a look-up costs: the key's hash, the ring's index against a plain binary search, and the
 //! whole way, with all shards in and after an ejection.
 
+// criterion's macro makes a public function.
+#![allow(missing_docs)]
+
 use std::hint::black_box;
 
 use circlet::config::{Distribution, Ejection, Hash, KeyBytes};
