@@ -8,6 +8,7 @@
 //! socket, and nothing here is specific to Redis: [`RingSpec`](ring::RingSpec) places anything
 //! that has a name and a weight.
 
+mod balance;
 pub mod hash;
 mod ketama;
 mod modula;

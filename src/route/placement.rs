@@ -72,6 +72,11 @@ impl Plan {
         &self.servers
     }
 
+    /// How a hash becomes a shard.
+    pub fn distribution(&self) -> Distribution {
+        self.distribution
+    }
+
     /// Where keys live while only the shards for which `live` is true are in.
     pub fn with_live(&self, live: &[bool]) -> Placement {
         let members: Vec<u16> =

@@ -166,14 +166,29 @@ fn unvisited(rank: u32) -> f64 {
 
 /// -ln(x) for 0 < x < 1, from additions, multiplications and divisions alone: these are the same
 /// to the bit on every machine, which a C library's logarithm is not, and keys must be too.
-fn decay(x: f64) -> f64 {
-    let halvings = (0..).find(|&n| x * f64::from(1_u32 << n) > 0.7).unwrap_or(0);
-    let x = x * f64::from(1_u32 << halvings);
+fn decay(mut x: f64) -> f64 {
+    let mut halvings = 0.0;
+    while x < 0.7 {
+        x *= 2.0;
+        halvings += 1.0;
+    }
     // ln(x) = 2 artanh(s), a series in s² ≤ 0.032.
     let s = (x - 1.0) / (x + 1.0);
-    let series = (0..11).rev().fold(0.0, |sum, term| sum * s * s + 1.0 / f64::from(2 * term + 1));
-    f64::from(halvings) * std::f64::consts::LN_2 - 2.0 * s * series
+    let square = s * s;
+    let series = ARTANH.iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
+    halvings * std::f64::consts::LN_2 - 2.0 * s * series
 }
+
+/// 1/21, 1/19 … 1/3, 1: what comes after is below an `f64`'s precision.
+const ARTANH: [f64; 11] = {
+    let mut coefficients = [1.0; 11];
+    let mut term = 0;
+    while term < 11 {
+        coefficients[term] = 1.0 / (21 - 2 * term) as f64;
+        term += 1;
+    }
+    coefficients
+};
 
 #[cfg(test)]
 mod tests;

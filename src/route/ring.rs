@@ -115,6 +115,12 @@ impl Ring {
         self.placement.shard(|| self.hash_of(key))
     }
 
+    /// The shard of a key whose hash is known: the last step of [`Ring::shard`].
+    #[inline]
+    pub fn shard_of_hash(&self, hash: u32) -> Option<usize> {
+        self.placement.shard(|| hash)
+    }
+
     /// The shard that `key` lives on while all are in. With the random distribution that is any.
     ///
     /// For a ring without servers it is 0.
@@ -141,6 +147,16 @@ impl Ring {
     /// shard that is out are counted for modula as spread by the slots' shares.
     pub fn shares(&self) -> Vec<f64> {
         self.placement.shares(range(self.hash), self.servers())
+    }
+
+    /// The servers' names and weights, in the order of the shards' indices.
+    pub(super) fn placed(&self) -> &[Placed] {
+        self.plan.servers()
+    }
+
+    /// What shares out the hashes, and which hash it is.
+    pub(super) fn method(&self) -> (Distribution, Hash) {
+        (self.plan.distribution(), self.hash)
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 //! Real shards: redis-servers that die with the test.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -20,6 +21,7 @@ pub struct Shard {
     pub host: String,
     pub port: u16,
     pub socket: PathBuf,
+    connection: RefCell<Option<redis::Connection>>,
     process: Child,
 }
 
@@ -31,13 +33,6 @@ impl Fleet {
         let shards: Vec<Shard> = (0..count).map(|n| Shard::start(&directory, n)).collect();
         shards.iter().for_each(Shard::wait);
         Self { shards, directory }
-    }
-
-    /// Forgets all keys of all shards.
-    pub fn clear(&self) {
-        for shard in &self.shards {
-            redis::cmd("FLUSHALL").exec(&mut shard.connect()).unwrap();
-        }
     }
 }
 
@@ -59,17 +54,23 @@ impl Shard {
             .arg(directory.path())
             .stdout(Stdio::null())
             .spawn();
-        Self { host, port, socket, process: started(process, "redis-server") }
-    }
-
-    /// A connection over the shard's unix socket.
-    pub fn connect(&self) -> redis::Connection {
-        self.try_connect().expect("a shard that was ready stays ready")
+        let process = started(process, "redis-server");
+        Self { host, port, socket, connection: RefCell::default(), process }
     }
 
     /// Every key that lives here.
     pub fn keys(&self) -> Vec<Vec<u8>> {
-        redis::cmd("KEYS").arg("*").query(&mut self.connect()).unwrap()
+        self.ask(redis::cmd("KEYS").arg("*"))
+    }
+
+    /// Forgets all keys.
+    pub fn clear(&self) {
+        self.ask(&redis::cmd("FLUSHALL"))
+    }
+
+    fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> T {
+        let mut connection = self.connection.borrow_mut();
+        command.query(connection.as_mut().expect("the fleet waited for it")).unwrap()
     }
 
     /// Ends the shard for good.
@@ -84,11 +85,16 @@ impl Shard {
 
     fn wait(&self) {
         let start = Instant::now();
-        while self.try_connect().is_err() {
-            let waited = start.elapsed();
-            assert!(waited < Duration::from_secs(20), "no shard at {}", self.socket.display());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let connection = loop {
+            match self.try_connect() {
+                Ok(connection) => break connection,
+                Err(error) if start.elapsed() > Duration::from_secs(20) => {
+                    panic!("no shard at {}: {error}", self.socket.display())
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        self.connection.replace(Some(connection));
     }
 }
 
