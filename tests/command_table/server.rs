@@ -1,50 +1,56 @@
 //! A real redis-server to compare with.
 
 use std::io::{BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use circlet::resp::Protocol;
+use tempfile::TempDir;
 
 use crate::frame::Frame;
 
-/// A redis-server of our own; it ends with the value.
+/// A redis-server of our own, on a socket in a directory of its own: tests that run at the same
+/// time never meet. It ends with the value.
 pub struct Server {
     child: Child,
-    port: u16,
+    directory: TempDir,
 }
 
 impl Server {
-    /// Starts one on a free port and waits until it listens.
+    /// Starts one and waits until it listens.
     pub fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let directory = TempDir::new().unwrap();
         let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--dir", std::env::temp_dir().to_str().unwrap()])
+            .current_dir(directory.path())
+            .args(["--port", "0", "--unixsocket", "socket", "--save", ""])
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed");
-        let server = Self { child, port };
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        let server = Self { child, directory };
+        for _ in 0..400 {
+            if UnixStream::connect(server.socket()).is_ok() {
                 return server;
             }
             std::thread::sleep(Duration::from_millis(25));
         }
-        panic!("redis-server does not listen on {port}");
+        panic!("redis-server does not listen on {:?}", server.socket());
     }
 
     /// A connection that speaks `protocol`.
     pub fn connect(&self, protocol: Protocol) -> Connection {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let stream = UnixStream::connect(self.socket()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut connection = Connection(BufReader::new(stream));
         if protocol == Protocol::Resp3 {
             connection.frame(&[b"HELLO".to_vec(), b"3".to_vec()]);
         }
         connection
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
     }
 }
 
@@ -56,7 +62,7 @@ impl Drop for Server {
 }
 
 /// A connection to it.
-pub struct Connection(BufReader<TcpStream>);
+pub struct Connection(BufReader<UnixStream>);
 
 impl Connection {
     fn send(&mut self, args: &[Vec<u8>]) {
