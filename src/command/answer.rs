@@ -5,7 +5,8 @@ use super::docs;
 use super::glob;
 use super::info;
 use super::keys::find_with_flags;
-use super::table::{self, Keys, Local, Spec};
+use super::spec::{Keys, Local, Spec};
+use super::table;
 use crate::resp::{Request, Span, Writer};
 
 /// Writes the reply to `request`, a command that [`super::resolve`] accepted and found to be

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::table::Spec;
+use super::spec::Spec;
 use crate::resp::Writer;
 
 /// Writes COMMAND DOCS' map for `specs`.

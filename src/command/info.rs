@@ -1,7 +1,7 @@
 //! One command's entry in the replies of COMMAND and COMMAND INFO.
 
 use super::docs;
-use super::table::{BeginSearch, FindKeys, KeySpec, Spec};
+use super::spec::{BeginSearch, FindKeys, KeySpec, Spec};
 use crate::resp::Writer;
 
 /// Writes the ten facts that Redis 7 tells of a command.

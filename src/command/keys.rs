@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::bits::KeyFlags;
 use super::search;
-use super::table::{Keys, Search, Spec};
+use super::spec::{Keys, Search, Spec};
 use crate::resp::Request;
 
 /// Indices of the arguments that are keys, in the order of the command.

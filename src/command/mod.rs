@@ -13,12 +13,14 @@ mod parse;
 pub mod reference;
 mod resolve;
 mod search;
+pub mod spec;
 pub mod table;
 
 pub use bits::{Categories, Flags, KeyFlags};
 pub use keys::{KeyError, KeyPositions};
 pub use resolve::{CommandError, resolve};
-pub use table::{
+pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
-    Spec, lookup,
+    Spec,
 };
+pub use table::lookup;

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::docs;
-use super::table::{self, Handling, ResponsePolicy, Spec};
+use super::spec::{Handling, ResponsePolicy, Spec};
+use super::table;
 
 /// The page, whole.
 pub fn markdown() -> String {

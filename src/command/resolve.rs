@@ -1,6 +1,7 @@
 //! From a command's first words to its line in the table, or to Redis's own error.
 
-use super::table::{Spec, lookup};
+use super::spec::Spec;
+use super::table::lookup;
 use crate::resp::Request;
 
 /// Why a command cannot be served by anybody.

@@ -2,7 +2,7 @@
 
 use super::bits::KeyFlags;
 use super::keys::{KeyError, KeyPositions};
-use super::table::{BeginSearch, FindKeys, KeySpec, Keys, Search, Spec};
+use super::spec::{BeginSearch, FindKeys, KeySpec, Keys, Search, Spec};
 use crate::resp::Request;
 
 /// What a search calls with each key it finds.

@@ -1,10 +1,12 @@
 //! Reads `table.txt`; its head describes the columns.
 
-use super::bits::{Categories, Flags, KeyFlags};
-use super::table::{
-    BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
-    Spec,
-};
+mod handling;
+mod keys;
+
+use self::handling::{handling, policy, request_policy, response_policy};
+use self::keys::{key_spec, keys_of, legacy_range};
+use super::bits::{Categories, Flags};
+use super::spec::Spec;
 
 type Parsed<T> = Result<T, String>;
 
@@ -147,173 +149,10 @@ fn group_category(group: &str) -> Categories {
     }
 }
 
-/// `BEGIN FIND:FLAGS`, as the head of the table describes it.
-fn key_spec(text: &'static str) -> Parsed<KeySpec> {
-    let (place, flags) = text.split_once(':').ok_or("a key spec lacks its flags")?;
-    let flags = flags.split('+').try_fold(KeyFlags::default(), |set, name| {
-        Ok::<_, String>(set.with(KeyFlags::from_name(name).ok_or(format!("no key flag: {name}"))?))
-    })?;
-    if place == "?" {
-        return Ok(KeySpec { flags, begin: BeginSearch::Unknown, find: FindKeys::Unknown });
-    }
-    let (begin, find) = if let Some((begin, range)) = place.split_once("..") {
-        let mut parts = range.split('/');
-        let last = number(parts.next().unwrap_or_default())?;
-        let step = parts.next().map_or(Ok(1), number)?;
-        let limit = parts.next().map_or(Ok(0), number)?;
-        (begin, FindKeys::Range { last, step, limit })
-    } else if let Some((begin, count)) = place.split_once('#') {
-        let (at, keys) = count.split_once('+').ok_or("a count lacks its first key")?;
-        let (first, step) = keys.split_once('/').ok_or("a count lacks its step")?;
-        (begin, FindKeys::Count { at: number(at)?, first: number(first)?, step: number(step)? })
-    } else {
-        (place, FindKeys::Range { last: 0, step: 1, limit: 0 })
-    };
-    let begin = match begin.split_once('@') {
-        Some((keyword, from)) => BeginSearch::Keyword { keyword, from: number(from)? },
-        None => BeginSearch::Index(number(begin)?),
-    };
-    Ok(KeySpec { flags, begin, find })
-}
-
-/// First key, last key and step as Redis derives them from key specs: the ranges at fixed places,
-/// as far as they follow one another.
-fn legacy_range(key_specs: &[KeySpec]) -> (i32, i32, i32) {
-    let mut range: Option<(i32, i32, i32)> = None;
-    for spec in key_specs {
-        let (BeginSearch::Index(index), FindKeys::Range { last, step, .. }) =
-            (&spec.begin, &spec.find)
-        else {
-            continue;
-        };
-        let (index, step) = (*index as i32, *step as i32);
-        let last = if *last < 0 { *last } else { index + last };
-        range = match range {
-            None => Some((index, last, step)),
-            Some((first, before, 1)) if before == index - 1 && step == 1 => Some((first, last, 1)),
-            so_far => so_far,
-        };
-    }
-    range.unwrap_or_default()
-}
-
-fn keys_of(name: &str, specs: &[KeySpec], flags: Flags, range: (i32, i32, i32)) -> Keys {
-    if specs.iter().all(|spec| spec.flags.contains(KeyFlags::NOT_KEY)) {
-        return Keys::None;
-    }
-    match name {
-        "sort" => return Keys::Search(Search::Sort),
-        "sort_ro" => return Keys::At(1),
-        "migrate" => return Keys::Search(Search::Migrate),
-        _ if flags.contains(Flags::MOVABLEKEYS) => return Keys::Search(Search::Specs),
-        _ => {}
-    }
-    let (first, last, step) = range;
-    match first == last {
-        true => Keys::At(first as usize),
-        false => Keys::Range { first: first as usize, last, step: step as usize },
-    }
-}
-
-fn policy<T: Default>(
-    tips: &[&'static str],
-    prefix: &str,
-    named: fn(&str) -> Option<T>,
-) -> Parsed<T> {
-    match tips.iter().find_map(|tip| tip.strip_prefix(prefix)) {
-        Some(name) => named(name).ok_or_else(|| format!("no such policy: {name}")),
-        None => Ok(T::default()),
-    }
-}
-
-fn request_policy(name: &str) -> Option<RequestPolicy> {
-    Some(match name {
-        "all_nodes" => RequestPolicy::AllNodes,
-        "all_shards" => RequestPolicy::AllShards,
-        "multi_shard" => RequestPolicy::MultiShard,
-        "special" => RequestPolicy::Special,
-        _ => return None,
-    })
-}
-
-fn response_policy(name: &str) -> Option<ResponsePolicy> {
-    Some(match name {
-        "one_succeeded" => ResponsePolicy::OneSucceeded,
-        "all_succeeded" => ResponsePolicy::AllSucceeded,
-        "agg_sum" => ResponsePolicy::AggSum,
-        "agg_min" => ResponsePolicy::AggMin,
-        "agg_max" => ResponsePolicy::AggMax,
-        "agg_logical_and" => ResponsePolicy::AggLogicalAnd,
-        "agg_logical_or" => ResponsePolicy::AggLogicalOr,
-        "concat" => ResponsePolicy::Concat,
-        "special" => ResponsePolicy::Special,
-        _ => return None,
-    })
-}
-
-/// The last column, and the response policy it gives where Redis's tips have none.
-fn handling(text: &'static str) -> Parsed<(Handling, Option<ResponsePolicy>)> {
-    let handling = match text {
-        "key" => Handling::Keyed,
-        "key-unless-block" => Handling::KeyedUnlessBlocking,
-        "sort" => Handling::Sort,
-        "split" => Handling::Split,
-        "all" => Handling::FanOut,
-        "any" => Handling::AnyShard,
-        "transaction" => Handling::Transaction,
-        "blocking" => Handling::Blocking,
-        "subscription" => Handling::Subscription,
-        "scan" => Handling::Scan,
-        "container" => Handling::Refused("a subcommand is missing"),
-        _ => return special_handling(text),
-    };
-    Ok((handling, None))
-}
-
-fn special_handling(text: &'static str) -> Parsed<(Handling, Option<ResponsePolicy>)> {
-    if let Some(reason) = text.strip_prefix("refused ") {
-        return Ok((Handling::Refused(reason), None));
-    }
-    if let Some(policy) = text.strip_prefix("all:") {
-        let policy = response_policy(policy).ok_or_else(|| format!("no policy: {policy}"))?;
-        return Ok((Handling::FanOut, Some(policy)));
-    }
-    let name = text.strip_prefix("local:").ok_or_else(|| format!("no such handling: {text}"))?;
-    let local = LOCALS.iter().find(|local| format!("{local:?}") == name);
-    Ok((Handling::Local(*local.ok_or_else(|| format!("not answered here: {name}"))?), None))
-}
-
-const LOCALS: [Local; 25] = [
-    Local::Ping,
-    Local::Echo,
-    Local::Time,
-    Local::Hello,
-    Local::Auth,
-    Local::Select,
-    Local::Quit,
-    Local::Reset,
-    Local::Info,
-    Local::Command,
-    Local::CommandCount,
-    Local::CommandList,
-    Local::CommandInfo,
-    Local::CommandDocs,
-    Local::CommandGetKeys,
-    Local::CommandGetKeysAndFlags,
-    Local::CommandHelp,
-    Local::ClientId,
-    Local::ClientGetName,
-    Local::ClientSetName,
-    Local::ClientSetInfo,
-    Local::ClientInfo,
-    Local::ClientList,
-    Local::ClientCapa,
-    Local::ClientHelp,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::spec::{FindKeys, RequestPolicy};
 
     #[test]
     fn a_faulty_line_is_named() {
