@@ -8,8 +8,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-# Programs, any of which will do where there are several, and Debian's package of each.
-RUST := rust cc:gcc
+# Programs (any one of those between bars will do), and Debian's packages for each.
+RUST := rust cc:gcc,libc6-dev
 REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-tools'
 
 # Where `make bench` puts Envoy, which Debian does not package.
