@@ -10,7 +10,7 @@
 //! passed on to a shard byte by byte must mean the same to everybody. A NUL byte in a header is
 //! refused at once (Redis waits in silence for 64 KiB).
 
-use super::{Scan, Span, number};
+use super::{Scan, Span, effort, number};
 
 /// What a client may send; larger is a protocol error, as in Redis.
 #[derive(Debug, Clone, Copy)]
@@ -145,9 +145,16 @@ impl RequestScanner {
         self.left = 0;
     }
 
+    /// Arguments that there is room for without another allocation.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.args.capacity()
+    }
+
     fn scan_inline(&mut self, bytes: &[u8], limits: &RequestLimits) -> Result<Scan, ProtocolError> {
         let found = bytes[self.searched..].iter().position(|&byte| byte == b'\n');
         let length = found.map_or(bytes.len(), |at| self.searched + at);
+        effort::spend(length - self.searched);
         if length as u64 > limits.inline {
             return Err(ProtocolError::InlineTooLong);
         }
@@ -173,8 +180,7 @@ impl RequestScanner {
             return Err(ProtocolError::InvalidMultibulkLength);
         }
         self.left = count as usize;
-        self.position = length;
-        self.stage = Stage::Header;
+        self.pass(length, Stage::Header);
         Ok(None)
     }
 
@@ -245,8 +251,7 @@ impl RequestScanner {
             }
         }
         self.args.push(Span { start: self.position as u32, end: end as u32 });
-        self.position = end + 2;
-        self.stage = Stage::Header;
+        self.pass(self.bulk + 2, Stage::Header);
         self.left -= 1;
         Ok(None)
     }
@@ -270,10 +275,17 @@ impl RequestScanner {
         if (self.position + length + owed) as u64 + bulk > largest as u64 {
             return Err(ProtocolError::CommandTooLarge(largest as u64));
         }
-        self.position += length;
         self.bulk = bulk as usize;
-        self.stage = Stage::Body;
+        self.pass(length, Stage::Body);
         Ok(true)
+    }
+
+    /// Goes past `count` bytes to where `stage` begins.
+    #[inline]
+    fn pass(&mut self, count: usize, stage: Stage) {
+        self.position += count;
+        self.searched = 0;
+        self.stage = stage;
     }
 
     /// A header that is negative, long, wrong or not whole (`None`), told as Redis tells it: only
@@ -284,6 +296,7 @@ impl RequestScanner {
         let searched = self.searched.min(rest.len());
         let found = rest[searched..].iter().position(|&byte| byte == b'\r');
         let end = found.map_or(rest.len(), |at| searched + at);
+        effort::spend(end - searched);
         if end > MAX_HEADER {
             return Err(match counting {
                 true => ProtocolError::MultibulkCountTooLong,
@@ -292,7 +305,6 @@ impl RequestScanner {
         }
         self.searched = end;
         let Some(&[_, line_feed]) = rest.get(end..end + 2) else { return Ok(None) };
-        self.searched = 0;
         if !counting && rest[0] != b'$' {
             return Err(ProtocolError::ExpectedBulk(rest[0]));
         }
