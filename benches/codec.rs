@@ -2,6 +2,9 @@
 // criterion's macros make public functions without docs.
 #![allow(missing_docs)]
 
+// criterion_group! makes a public function without a doc comment.
+#![allow(missing_docs)]
+
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 //! The scanners find where a command or a reply ends; they never copy it. Both are resumable: a
 //! frame that arrives in pieces is scanned once, each call going on where the last one stopped.
 
+mod effort;
 pub mod inline;
 mod number;
 pub mod reply;

@@ -1,18 +1,22 @@
 //! Decimal numbers as RESP headers carry them: read as strictly as Redis's `string2ll` reads them,
 //! written without an allocation.
 
+use super::effort;
+
 /// A whole header of the form `<type byte><digits>\r\n` at the start of `bytes`: its number and
 /// how many bytes it takes. `None` for whatever is unusual (a part, a sign, garbage), which the
 /// caller then looks at closely.
 #[inline(always)]
 pub(super) fn header(bytes: &[u8]) -> Option<(u64, usize)> {
-    match *bytes {
+    let found = match *bytes {
         [_, ones @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(ones), 4)),
         [_, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..] => {
             Some((digit(tens) * 10 + digit(ones), 5))
         }
         _ => long_header(bytes),
-    }
+    };
+    effort::spend(found.map_or(bytes.len().min(MAX_HEADER), |(_, length)| length));
+    found
 }
 
 fn long_header(bytes: &[u8]) -> Option<(u64, usize)> {
@@ -75,6 +79,9 @@ fn digit(byte: u8) -> u64 {
 
 /// As many digits as always fit a `u64`; longer ones go to [`parse`], which checks.
 const MAX_DIGITS: usize = 18;
+
+/// Type byte, digits and line end.
+const MAX_HEADER: usize = MAX_DIGITS + 3;
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ mod elements;
 mod levels;
 mod line;
 mod scanner;
+mod simple;
 
 pub use elements::{Elements, array_len, elements};
 pub use scanner::ReplyScanner;

@@ -1,11 +1,14 @@
 //! Lines within replies: where they end, and what may stand in them.
 
+use crate::resp::effort;
+
 /// Where the first CR or LF of `bytes` stands, looking from `from` on; `bytes.len()` when there
 /// is none.
 #[inline]
 pub(super) fn end(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
     let found = rest.iter().position(|&byte| matches!(byte, b'\r' | b'\n'));
+    effort::spend(found.unwrap_or(rest.len()));
     found.map_or(bytes.len(), |at| from + at)
 }
 

@@ -131,3 +131,13 @@ fn quotes_must_close_where_a_word_ends() {
         assert_eq!(out, b"kept");
     }
 }
+
+#[test]
+fn a_header_that_came_in_pieces_does_not_hide_what_follows() {
+    let limits = RequestLimits::default();
+    for (bytes, cut) in [(&b"*1\r\n\r\n"[..], 2), (b"*2\r\n$0\r\n\r\n\r\n", 7)] {
+        let mut scanner = RequestScanner::default();
+        assert!(matches!(scanner.scan(&bytes[..cut], &limits), Ok(Scan::More(_))));
+        assert_eq!(scanner.scan(bytes, &limits), Err(ProtocolError::ExpectedBulk(b'\r')));
+    }
+}
