@@ -5,11 +5,10 @@ use std::env;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use circlet::admin::log::Logging;
 use circlet::admin::process::{Detached, PidFile, detach};
-use circlet::admin::signals;
+use circlet::admin::signals::Signals;
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Settings};
@@ -105,7 +104,7 @@ fn start(config: Config, settings: Settings) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
     let logging = match Logging::start(settings.log_level, settings.log_format, file) {
-        Ok(logging) => Arc::new(logging),
+        Ok(logging) => logging,
         Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
     };
     if settings.daemonize {
@@ -115,19 +114,27 @@ fn start(config: Config, settings: Settings) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    let pid_file = match settings.pid_file.as_deref().map(PidFile::create).transpose() {
-        Ok(pid_file) => pid_file,
+    match run(config, settings, &logging) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("cannot write the pid file: {error}");
-            return ExitCode::FAILURE;
+            tracing::error!("{error}");
+            fail(&error)
         }
-    };
+    }
+}
+
+/// The control thread's life, between its pid file's making and removal.
+fn run(config: Config, settings: Settings, logging: &Logging) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let signals = runtime.block_on(async { Signals::catch() });
+    let signals = signals.map_err(|error| format!("cannot catch signals: {error}"))?;
+    let pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose();
+    let _pid_file = pid_file.map_err(|error| format!("cannot write the pid file: {error}"))?;
     for warning in config::warnings(&config) {
         tracing::warn!("{warning}");
     }
-    let code = serve(config, settings, logging);
-    drop(pid_file);
-    code
+    runtime.block_on(serve(config, settings, logging, signals))
 }
 
 fn tell_warnings(config: &Config) {
@@ -143,16 +150,15 @@ fn fail(reason: &impl std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(_config: Config, _settings: Settings, logging: Arc<Logging>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let stopped = runtime.and_then(|runtime| runtime.block_on(signals::until_stopped(logging)));
-    match stopped {
-        Ok(signal) => {
-            tracing::info!("{signal} received, done");
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&error),
-    }
+async fn serve(
+    _config: Config,
+    _settings: Settings,
+    logging: &Logging,
+    mut signals: Signals,
+) -> Result<(), String> {
+    let signal = signals.until_stopped(logging).await;
+    tracing::info!("{signal} received, done");
+    Ok(())
 }
 
 fn demo() -> ExitCode {
