@@ -5,16 +5,18 @@ use std::env;
 use std::io::Write;
 use std::path::Path;
 use std::process::{self, ExitCode};
-use std::sync::Arc;
 
 use circlet::admin::log::{LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
-use circlet::admin::{self, signals};
+use circlet::admin::signals::Signals;
+use circlet::admin::{self, process::raise_open_files};
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
+use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
+use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -111,7 +113,7 @@ fn start(config: Config, settings: Settings) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
     let logging = match Logging::start(settings.log_level, settings.log_format, file) {
-        Ok(logging) => Arc::new(logging),
+        Ok(logging) => logging,
         Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
     };
     if settings.daemonize {
@@ -121,25 +123,40 @@ fn start(config: Config, settings: Settings) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    let pid_file = match settings.pid_file.as_deref().map(PidFile::create).transpose() {
-        Ok(pid_file) => pid_file,
+    match run(config, settings, &logging) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("cannot write the pid file: {error}");
-            return ExitCode::FAILURE;
+            tracing::error!("{error}");
+            fail(&error)
         }
-    };
-    for warning in config::warnings(&config) {
+    }
+}
+
+/// The control thread's life, between its pid file's making and removal.
+fn run(config: Config, settings: Settings, logging: &Logging) -> Result<(), String> {
+    let (runtime, signals) = control()?;
+    let pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose();
+    let _pid_file = pid_file.map_err(|error| format!("cannot write the pid file: {error}"))?;
+    for warning in warnings(&config) {
         tracing::warn!("{warning}");
     }
-    let code = serve(config, settings, logging);
-    drop(pid_file);
-    code
+    let served = runtime.block_on(serve(config, settings, logging, signals));
+    // A name that is being resolved holds a thread for as long as the resolver likes.
+    runtime.shutdown_background();
+    served
 }
 
 fn tell_warnings(config: &Config) {
-    for warning in config::warnings(config) {
+    for warning in warnings(config) {
         eprintln!("circlet: {warning}");
     }
+}
+
+/// What is valid and yet probably not meant, in the file and in the ring that it makes.
+fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = config::warnings(config);
+    warnings.extend(config.pools.iter().flat_map(Ring::warnings));
+    warnings
 }
 
 fn fail(reason: &impl std::fmt::Display) -> ExitCode {
@@ -149,61 +166,60 @@ fn fail(reason: &impl std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(config: Config, settings: Settings, logging: Arc<Logging>) -> ExitCode {
+async fn serve(
+    config: Config,
+    settings: Settings,
+    logging: &Logging,
+    mut signals: Signals,
+) -> Result<(), String> {
     let options = Options { threads: settings.threads, max_clients: settings.max_clients };
-    let stats = (settings.stats_addr, settings.stats_port);
-    run(async {
-        let server = Server::start(config, options).map_err(|error| error.to_string())?;
-        let stats = admin::stats::listen(stats).await?;
-        tokio::spawn(admin::stats::serve(stats, server.stats()));
-        tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
-        until_stopped(server, logging).await
-    })
+    let server = Server::start(config, options).map_err(|error| error.to_string())?;
+    let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;
+    tokio::spawn(admin::stats::serve(stats, server.stats()));
+    tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
+    server.run(stopped(logging, &mut signals)).await;
+    Ok(())
+}
+
+async fn stopped(logging: &Logging, signals: &mut Signals) {
+    let signal = signals.until_stopped(logging).await;
+    tracing::info!("{signal} received, done");
 }
 
 fn demo() -> ExitCode {
-    let logging = match Logging::start(DEMO_LOG_LEVEL, LogFormat::Text, None) {
-        Ok(logging) => Arc::new(logging),
-        Err(error) => return fail(&error),
-    };
-    // On the main thread, which lives as long as the process: the shards die with it.
-    let demo = match Demo::start() {
-        Ok(demo) => demo,
-        Err(error) => return fail(&error),
-    };
-    let config = match config::parse(&demo.nutcracker_yml(), Format::Yaml, "demo") {
-        Ok(config) => config,
-        Err(faults) => return fail(&faults),
-    };
-    run(async {
-        let server =
-            Server::start(config, Options::default()).map_err(|error| error.to_string())?;
-        print(&demo.greeting());
-        until_stopped(server, logging).await
-    })
-}
-
-/// Runs the control thread, which is this one.
-fn run(serving: impl Future<Output = Result<(), String>>) -> ExitCode {
-    admin::process::raise_open_files();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map_err(|error| error.to_string()).and_then(|it| it.block_on(serving)) {
+    let shown = Logging::start(DEMO_LOG_LEVEL, LogFormat::Text, None)
+        .map_err(|error| format!("cannot open the log: {error}"))
+        .and_then(|logging| show(&logging));
+    match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }
 
-async fn until_stopped(server: Server, logging: Arc<Logging>) -> Result<(), String> {
-    let mut failure = None;
-    let stopped = async {
-        match signals::until_stopped(logging).await {
-            Ok(signal) => tracing::info!("{signal} received, done"),
-            Err(error) => failure = Some(format!("cannot listen for signals: {error}")),
-        }
-    };
-    server.run(stopped).await;
-    failure.map_or(Ok(()), Err)
+/// Runs on the main thread, which lives as long as the process: the shards die with it.
+fn show(logging: &Logging) -> Result<(), String> {
+    let (runtime, mut signals) = control()?;
+    let demo = Demo::start().map_err(|error| error.to_string())?;
+    let config = config::parse(&demo.nutcracker_yml(), Format::Yaml, "demo")
+        .map_err(|faults| faults.to_string())?;
+    runtime.block_on(async {
+        let server =
+            Server::start(config, Options::default()).map_err(|error| error.to_string())?;
+        print(&demo.greeting());
+        server.run(stopped(logging, &mut signals)).await;
+        Ok(())
+    })
 }
 
-/// Warnings and changes of health; a visitor of the demonstration wants no more.
+/// The runtime of the control thread, which is this one, and the signals that it hears.
+fn control() -> Result<(Runtime, Signals), String> {
+    raise_open_files();
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let signals = runtime.block_on(async { Signals::catch() });
+    let signals = signals.map_err(|error| format!("cannot catch signals: {error}"))?;
+    Ok((runtime, signals))
+}
+
+/// Changes of health; a visitor of the demonstration wants no more.
 const DEMO_LOG_LEVEL: u8 = 5;

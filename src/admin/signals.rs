@@ -1,47 +1,67 @@
 //! The signals that a running proxy answers, as twemproxy does.
 
 use std::io;
-use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 use super::log::Logging;
 
-/// Answers signals until one of them ends the process, and returns that one's name.
+/// The signals, caught from here on.
 ///
-/// TTIN and TTOU turn the log level, HUP reopens the log's file, USR1 and USR2 are logged; INT and
-/// TERM end. Needs a tokio runtime with signals.
-///
-/// # Errors
-/// When the handlers cannot be installed.
-pub async fn until_stopped(logging: Arc<Logging>) -> io::Result<&'static str> {
-    let [mut int, mut term] = [on(SignalKind::interrupt())?, on(SignalKind::terminate())?];
-    let [mut hup, mut usr1] = [on(SignalKind::hangup())?, on(SignalKind::user_defined1())?];
-    let mut usr2 = on(SignalKind::user_defined2())?;
-    let mut ttin = on(SignalKind::from_raw(SIGTTIN))?;
-    let mut ttou = on(SignalKind::from_raw(SIGTTOU))?;
-    loop {
-        tokio::select! {
-            _ = int.recv() => return Ok("SIGINT"),
-            _ = term.recv() => return Ok("SIGTERM"),
-            _ = hup.recv() => reopen(&logging),
-            _ = ttin.recv() => {
-                let level = logging.level_up();
-                info!("signal {SIGTTIN} (SIGTTIN) received, up logging level to {level}");
-            }
-            _ = ttou.recv() => {
-                let level = logging.level_down();
-                info!("signal {SIGTTOU} (SIGTTOU) received, down logging level to {level}");
-            }
-            _ = usr1.recv() => info!("signal 10 (SIGUSR1) received"),
-            _ = usr2.recv() => info!("signal 12 (SIGUSR2) received"),
-        }
-    }
+/// Made before the pid file is written: whoever can read the pid may send signals at once, and one
+/// that nobody catches would end the process and leave the file behind.
+#[derive(Debug)]
+pub struct Signals {
+    int: Signal,
+    term: Signal,
+    hup: Signal,
+    ttin: Signal,
+    ttou: Signal,
+    usr1: Signal,
+    usr2: Signal,
 }
 
-fn on(kind: SignalKind) -> io::Result<Signal> {
-    signal(kind)
+impl Signals {
+    /// Catches the signals. Must be called in the context of the tokio runtime that will wait.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            int: signal(SignalKind::interrupt())?,
+            term: signal(SignalKind::terminate())?,
+            hup: signal(SignalKind::hangup())?,
+            ttin: signal(SignalKind::from_raw(SIGTTIN))?,
+            ttou: signal(SignalKind::from_raw(SIGTTOU))?,
+            usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Answers signals until one of them ends the process, and returns that one's name.
+    ///
+    /// TTIN and TTOU turn the log level, HUP reopens the log's file, USR1 and USR2 are logged; INT
+    /// and TERM end.
+    pub async fn until_stopped(&mut self, logging: &Logging) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.int.recv() => return "SIGINT",
+                _ = self.term.recv() => return "SIGTERM",
+                _ = self.hup.recv() => reopen(logging),
+                _ = self.ttin.recv() => {
+                    let level = logging.level_up();
+                    info!("signal {SIGTTIN} (SIGTTIN) received, up logging level to {level}");
+                }
+                _ = self.ttou.recv() => {
+                    let level = logging.level_down();
+                    info!("signal {SIGTTOU} (SIGTTOU) received, down logging level to {level}");
+                }
+                _ = self.usr1.recv() => info!("signal 10 (SIGUSR1) received"),
+                _ = self.usr2.recv() => info!("signal 12 (SIGUSR2) received"),
+            }
+        }
+    }
 }
 
 fn reopen(logging: &Logging) {
