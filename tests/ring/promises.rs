@@ -153,6 +153,26 @@ proptest! {
     }
 }
 
+/// What a dead shard leaves goes to all who remain, by their weights where those are exact.
+#[test]
+fn a_dead_shards_keys_spread_over_the_others() {
+    let servers: Servers = (0..5).map(|n| (format!("10.0.0.{n}:6379"), 1 + n / 4)).collect();
+    for distribution in [Distribution::Ketama, Distribution::Modula, Distribution::Rendezvous] {
+        let ring = ring(&servers, distribution, Ejection::Skip);
+        let without = ring.with_live(&[true, false, true, true, true]);
+        let orphans: Vec<_> = (0..20_000)
+            .map(|n| format!("user:{n}").into_bytes())
+            .filter(|key| ring.home(key) == 1)
+            .collect();
+        let heirs = |shard| orphans.iter().filter(|key| without.shard(key) == Some(shard)).count();
+        for (shard, part) in [(0, 0.2), (2, 0.2), (3, 0.2), (4, 0.4)] {
+            let share = heirs(shard) as f64 / orphans.len() as f64;
+            let error = if distribution == Distribution::Ketama { 0.15 } else { 0.04 };
+            assert!((share - part).abs() < error, "{distribution:?}: {share} to shard {shard}");
+        }
+    }
+}
+
 #[test]
 fn a_lone_server_has_every_key() {
     let servers = vec![("only".to_owned(), 1)];

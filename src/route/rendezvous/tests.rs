@@ -120,3 +120,14 @@ fn few_hashes_are_counted_one_by_one() {
     });
     assert_eq!(slots.owned(1 << 15, 3), counted);
 }
+
+/// A change here moves the keys of every pool in use.
+#[test]
+fn the_owners_of_the_slots_are_for_ever() {
+    use md5::{Digest, Md5};
+    let slots = build(&servers(&[("10.0.0.1:6379", 1), ("10.0.0.2:6379", 3), ("cache", 10)]));
+    let bytes: Vec<u8> = slots.owners.iter().flat_map(|owner| owner.to_le_bytes()).collect();
+    let digest: Vec<String> = Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest.concat(), "20baca36827c41a4b3b18510eb226e4d");
+    assert_eq!([0, 1, u32::MAX].map(|hash| slots.owner(hash)), [2, 1, 2]);
+}
