@@ -1,5 +1,8 @@
 //! What finding a command and its keys costs: it is paid once for every command.
 
+// `criterion_group!` declares a function without documentation.
+#![allow(missing_docs)]
+
 use std::hint::black_box;
 
 use circlet::command::{KeyPositions, keys, lookup, resolve};
