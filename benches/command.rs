@@ -2,6 +2,9 @@
 // criterion's macros make public functions without docs.
 #![allow(missing_docs)]
 
+// `criterion_group!` declares a function without documentation.
+#![allow(missing_docs)]
+
 use std::hint::black_box;
 
 use circlet::command::{KeyPositions, keys, lookup, resolve};

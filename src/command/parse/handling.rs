@@ -3,6 +3,7 @@
 use super::Parsed;
 use crate::command::spec::{Handling, Local, RequestPolicy, ResponsePolicy};
 
+/// The policy that the tip with `prefix` names; the default without such a tip.
 pub fn policy<T: Default>(
     tips: &[&'static str],
     prefix: &str,
@@ -14,6 +15,7 @@ pub fn policy<T: Default>(
     }
 }
 
+/// To which shards a command goes.
 pub fn request_policy(name: &str) -> Option<RequestPolicy> {
     Some(match name {
         "all_nodes" => RequestPolicy::AllNodes,
@@ -24,6 +26,7 @@ pub fn request_policy(name: &str) -> Option<RequestPolicy> {
     })
 }
 
+/// How replies become one.
 pub fn response_policy(name: &str) -> Option<ResponsePolicy> {
     Some(match name {
         "one_succeeded" => ResponsePolicy::OneSucceeded,

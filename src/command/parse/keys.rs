@@ -54,6 +54,7 @@ pub fn legacy_range(key_specs: &[KeySpec]) -> (i32, i32, i32) {
     range.unwrap_or_default()
 }
 
+/// The fastest way to a command's keys.
 pub fn keys_of(name: &str, specs: &[KeySpec], flags: Flags, range: (i32, i32, i32)) -> Keys {
     if specs.iter().all(|spec| spec.flags.contains(KeyFlags::NOT_KEY)) {
         return Keys::None;
