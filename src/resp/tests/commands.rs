@@ -141,3 +141,25 @@ fn a_header_that_came_in_pieces_does_not_hide_what_follows() {
         assert_eq!(scanner.scan(bytes, &limits), Err(ProtocolError::ExpectedBulk(b'\r')));
     }
 }
+
+#[test]
+fn limits_are_the_largest_that_passes() {
+    let limits = RequestLimits { bulk: 50, arguments: 3, inline: 20, command: 80 };
+    let commands: [(&[&[u8]], Result<usize, ProtocolError>); 6] = [
+        (&[&[b'x'; 50]], Ok(61)),
+        (&[&[b'x'; 51]], Err(ProtocolError::InvalidBulkLength)),
+        (&[b"a", b"b", b"c"], Ok(25)),
+        (&[b"a", b"b", b"c", b"d"], Err(ProtocolError::InvalidMultibulkLength)),
+        (&[&[b'x'; 31], &[b'x'; 31]], Ok(80)),
+        (&[&[b'x'; 31], &[b'x'; 32]], Err(ProtocolError::CommandTooLarge(80))),
+    ];
+    for (args, outcome) in commands {
+        let mut bytes = Vec::new();
+        write::command(&mut bytes, args);
+        let scan = scan_within(&bytes, &limits).map(|(scan, _)| scan);
+        assert_eq!(scan, outcome.map(Scan::Done), "{}", bytes.escape_ascii());
+    }
+    let line = |length: usize| [&vec![b'x'; length][..], b"\n"].concat();
+    assert_eq!(scan_within(&line(20), &limits), Ok((Scan::Done(21), Vec::new())));
+    assert_eq!(scan_within(&line(21), &limits), Err(ProtocolError::InlineTooLong));
+}

@@ -53,6 +53,19 @@ fn a_line_that_comes_byte_by_byte_is_looked_at_once() {
 }
 
 #[test]
+fn a_header_that_comes_byte_by_byte_is_looked_at_once() {
+    let header = [&b"*1\r\n$"[..], &[b'1'; 60_000]].concat();
+    let mut scanner = RequestScanner::default();
+    effort::take();
+    for shown in 0..=header.len() {
+        scanner.scan(&header[..shown], &RequestLimits::default()).unwrap();
+    }
+    // Each call looks at the few bytes that could be a usual header, then at what is new.
+    let looked_at = effort::take();
+    assert!(looked_at < 100 * header.len() as u64, "{looked_at} of {}", header.len());
+}
+
+#[test]
 fn a_body_that_is_known_is_not_looked_at() {
     let bytes = [&b"$1000000\r\n"[..], &vec![b'\r'; 1_000_000], b"\r\n"].concat();
     let mut scanner = ReplyScanner::default();

@@ -202,3 +202,23 @@ fn elements_are_the_frames_of_one_level() {
         assert!(elements(reply).is_none() && array_len(reply).is_none());
     }
 }
+
+#[test]
+fn limits_are_the_largest_that_passes() {
+    let limits = ReplyLimits { reply: 12, nesting: 2 };
+    let cases: [(&[u8], Result<usize, ReplyError>); 9] = [
+        (b"+123456789\r\n", Ok(12)),
+        (b"+1234567890\r\n", Err(ReplyError::TooLarge(12))),
+        (b"(1234567890\r\n", Err(ReplyError::TooLarge(12))),
+        (b"$6\r\nabcdef\r\n", Ok(12)),
+        (b"$7\r\nabcdefg\r\n", Err(ReplyError::TooLarge(12))),
+        (b"*1\r\n+12345\r\n", Ok(12)),
+        (b"*1\r\n+123456\r\n", Err(ReplyError::TooLarge(12))),
+        (b"*1\r\n*1\r\n:1\r\n", Ok(12)),
+        (b"*1\r\n*1\r\n:12\r\n", Err(ReplyError::TooLarge(12))),
+    ];
+    for (bytes, outcome) in cases {
+        let scan = ReplyScanner::default().scan(bytes, &limits);
+        assert_eq!(scan, outcome.map(Scan::Done), "{}", bytes.escape_ascii());
+    }
+}
