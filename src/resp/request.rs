@@ -43,7 +43,8 @@ pub enum ProtocolError {
     /// The count after `$` is no number, negative or too large.
     #[error("Protocol error: invalid bulk length")]
     InvalidBulkLength,
-    /// An argument does not start with `$`.
+    /// An argument does not start with `$`. (A byte above 0x7f is shown as Latin-1; Redis sends it
+    /// as it came.)
     #[error("Protocol error: expected '$', got '{}'", printable(*.0))]
     ExpectedBulk(u8),
     /// No line end within [`MAX_HEADER`] bytes after `*`.
