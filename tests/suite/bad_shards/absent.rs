@@ -9,7 +9,7 @@ use crate::harness::{FakeShard, Reply, Shard, eventually, free_port, honest};
 fn a_shard_that_refuses_connections_from_the_start() {
     let late = Shard::start();
     late.kill9();
-    for settings in ["", "preconnect: true", "preconnect: true\ntimeout: 200"] {
+    for settings in ["", "preconnect: true", "preconnect: true\ntimeout: 800"] {
         let fleet = Fleet::with(&late.server(1, Some("bad")), settings);
         let mut client = fleet.circlet.client();
         for _ in 0..3 {
@@ -89,7 +89,7 @@ fn a_greeting_answered_with_garbage_or_silence() {
             link.send(answer);
             link.keep_silent();
         });
-        let mut fleet = Fleet::over(&fake, "redis_db: 1\nconnect_timeout: 400");
+        let mut fleet = Fleet::over(&fake, "redis_db: 1\nconnect_timeout: 800");
         let mut client = fleet.circlet.client();
         fleet.expect_bad_keys_fail(&mut client, &[why]);
         fleet.expect_recovery(&mut client);

@@ -75,11 +75,11 @@ fn half_a_reply_then_silence_with_a_timeout() {
             link.send(half);
             link.keep_silent();
         });
-        let mut fleet = Fleet::over(&fake, "timeout: 300");
+        let mut fleet = Fleet::over(&fake, "timeout: 800");
         let mut client = fleet.circlet.client();
         let asked = Instant::now();
         fleet.expect_bad_keys_fail(&mut client, &["ERR Connection timed out", "within timeout"]);
-        assert!(asked.elapsed() >= Duration::from_millis(300), "{half:?}: {:?}", asked.elapsed());
+        assert!(asked.elapsed() >= Duration::from_millis(800), "{half:?}: {:?}", asked.elapsed());
         fleet.expect_recovery(&mut client);
     }
 }

@@ -27,11 +27,13 @@ fn a_surplus_reply_answers_nobody() {
 #[test]
 fn a_surplus_reply_does_not_answer_a_request_that_was_not_sent() {
     let (say, cue) = channel::<()>();
+    let (done, said) = channel::<()>();
     let cue = Mutex::new(cue);
     let fake = bad(1, move |mut link, first| {
         link.send(honest(&first));
         if cue.lock().expect("no test panics with it").recv().is_ok() {
             link.send("$7\r\nSURPLUS\r\n");
+            done.send(()).expect("the test waits for it");
             link.keep_silent();
         }
     });
@@ -42,9 +44,8 @@ fn a_surplus_reply_does_not_answer_a_request_that_was_not_sent() {
     // Woken, circlet finds the request first and then the surplus reply.
     fleet.circlet.signal(Signal::STOP);
     client.send(&encode(&["GET", &keys().bad]));
-    sleep(Duration::from_millis(50));
     say.send(()).expect("the script waits for it");
-    sleep(Duration::from_millis(50));
+    said.recv().expect("it was said");
     fleet.circlet.signal(Signal::CONT);
     super::expect_error(&client.read_reply(), &["a reply that nobody asked for"]);
     fleet.expect_recovery(&mut client);

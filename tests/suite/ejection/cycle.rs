@@ -85,7 +85,7 @@ fn check(tally: &Tally, at: &Moments, homes: &HashMap<String, usize>, circlet: &
     let late = tally.failures_between(settled, at.ended);
     assert_eq!(late, 0, "errors after the ejection; the log:\n{}", circlet.log());
     let waited = tally.longest_wait(settled, at.mended);
-    assert!(waited < TIMEOUT, "a dead shard made clients wait {waited:?}");
+    assert!(waited < 3 * TIMEOUT, "a dead shard made clients wait {waited:?}");
     assert_eq!(tally.failures_between(at.mended, at.ended), 0, "the return costs no error");
     assert!(at.ejected - at.struck < LONGEST_TO_EJECT, "{:?}", at.ejected - at.struck);
     let log = circlet.log();
@@ -104,23 +104,23 @@ fn check_home_again(circlet: &Proxy, shards: &[Shard], homes: &HashMap<String, u
 
 fn print_row(fault: &str, who: &str, tally: &Tally, at: &Moments, moved: usize) {
     let retried = at.struck + at.ejected.duration_since(at.struck).max(RETRY);
-    let at_death = tally.failures_between(at.struck, retried);
+    // Those in flight when it was struck were sent before.
+    let at_death = tally.failures.iter().filter(|failure| failure.sent < retried).count();
     let later = tally.failures_between(retried, at.mended);
     let cycles = (at.mended - retried).as_secs_f64() / RETRY.as_secs_f64();
     println!(
         "{fault:<16} | {who:<10} | errors at death {at_death:>4} | per retry cycle {:>5.1} | \
          after the return {:>3} | longest wait while out {:>4} ms | \
-         requests {:>6} | wrong {} | disconnected {} | live keys moved {moved}",
+         requests {:>6} | wrong {} | disconnected {} | live keys moved {moved} | \
+         circlet ejected after {} ms",
         later as f64 / cycles,
         tally.failures_between(at.mended, at.ended),
         tally.longest_wait(retried, at.mended).as_millis(),
         tally.requests,
         tally.wrong.len(),
         tally.broken,
+        (at.ejected - at.struck).as_millis(),
     );
-    if who == "circlet" {
-        println!("{fault:<16} | ejected after {:?}", at.ejected - at.struck);
-    }
 }
 
 /// As in [`SETTINGS`].
