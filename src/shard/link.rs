@@ -38,6 +38,9 @@ pub struct Link {
     pub output: Outbox,
     /// Whose replies are due, oldest first.
     pub in_flight: VecDeque<Pending>,
+    /// How many at the back of `in_flight` no byte of which the kernel has been offered: a reply
+    /// cannot be theirs.
+    pub unsent: usize,
     /// A reply that is not whole yet.
     pub partial: Option<Box<PartialReply>>,
     /// Sessions that are not read from until `output` drains.
@@ -121,6 +124,7 @@ impl Link {
             socket: None,
             output: Outbox::default(),
             in_flight: VecDeque::new(),
+            unsent: 0,
             partial: None,
             blocked: Vec::new(),
             dirty: false,

@@ -52,6 +52,7 @@ impl Worker {
         if link.wants_write {
             return;
         }
+        link.unsent = 0;
         match link.output.flush(socket, &mut self.spare) {
             Ok(true) => self.unblock_sessions(number),
             Ok(false) => {

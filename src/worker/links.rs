@@ -107,6 +107,7 @@ impl Worker {
             return None;
         }
         link.in_flight.push_back(pending);
+        link.unsent += 1;
         self.ready.link(link, number);
         if link.output.len() as u64 > pool.config.link_output_limit && client.pause == Pause::No {
             client.pause = Pause::Link;
@@ -141,6 +142,7 @@ impl Worker {
         let (pool, shard) = (link.pool, link.shard);
         let was_idle = link.in_flight.is_empty();
         let in_flight = std::mem::take(&mut link.in_flight);
+        link.unsent = 0;
         if link.socket.take().is_some() {
             self.counters.pools[pool].shards[shard].server_connections.sub(1);
         }
@@ -379,7 +381,9 @@ impl Worker {
             // A push answers nothing; nobody on a shared link asked for it.
             return true;
         }
-        match link.in_flight.pop_front() {
+        // The front is in flight unless all that wait are still here.
+        let is_due = link.in_flight.len() > link.unsent;
+        match if is_due { link.in_flight.pop_front() } else { None } {
             Some(pending) => {
                 self.deliver(pending, frame);
                 true

@@ -35,6 +35,12 @@ impl Client {
         Ok(client)
     }
 
+    /// The same connection once more, to send on while another thread reads.
+    pub fn sender(&self) -> Client {
+        let stream = self.stream.get_ref().try_clone().expect("a spare file");
+        Client { stream: BufReader::with_capacity(0, stream) }
+    }
+
     /// How long a read or a write may wait.
     pub fn set_patience(&self, limit: Duration) {
         self.stream.get_ref().set_timeouts(limit).expect("a timeout above zero");
@@ -160,6 +166,13 @@ enum Stream {
 }
 
 impl Stream {
+    fn try_clone(&self) -> io::Result<Stream> {
+        Ok(match self {
+            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
+            Stream::Unix(stream) => Stream::Unix(stream.try_clone()?),
+        })
+    }
+
     fn set_timeouts(&self, limit: Duration) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => {
