@@ -74,6 +74,11 @@ pub enum Pause {
     Replies,
     /// A link that it uses has enough queued.
     Link,
+    /// A shard was asked whether it has a database: what follows depends on the answer.
+    Select {
+        /// The database.
+        db: u32,
+    },
 }
 
 /// Bytes of a command that is not whole, or of commands that wait for a pause to end.

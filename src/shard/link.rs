@@ -95,11 +95,10 @@ pub enum Part {
     Whole,
     /// One part of a merge.
     Of(u16),
-    /// The answer to SELECT: an error takes the session back to this identity.
-    Select {
-        /// The identity that the session had before.
-        before: u16,
-    },
+    /// The answer to SELECT, for which the session pauses.
+    Select,
+    /// One that no client asked for.
+    Unclaimed,
 }
 
 /// A reply of which some bytes are still to come.

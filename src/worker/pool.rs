@@ -70,6 +70,11 @@ impl PoolState {
         })
     }
 
+    /// Whether the shards are known to have database `db`.
+    pub fn has_db(&self, db: u32) -> bool {
+        self.identities.iter().any(|known| known.identity.db == db)
+    }
+
     /// Links per shard and identity.
     #[inline]
     pub fn lanes(&self) -> usize {

@@ -148,6 +148,12 @@ impl Client {
         }
     }
 
+    /// A second handle to the same connection, to write while this one reads.
+    pub fn try_clone(&self) -> io::Result<Client> {
+        let stream = self.stream.get_ref().try_clone()?;
+        Ok(Client { stream: BufReader::new(stream) })
+    }
+
     /// Says that nothing more will be sent; replies can still be read.
     pub fn close_writing(&self) {
         // An error says that the other side closed first.
