@@ -26,6 +26,8 @@ pub struct Replies {
     parked: Vec<u8>,
     /// Bytes of `parked` that slots still refer to.
     parked_live: usize,
+    /// Bytes of the large replies that came early.
+    parked_large: usize,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl Replies {
 
     /// Bytes of replies that came early.
     pub fn parked_len(&self) -> usize {
-        self.parked_live
+        self.parked_live + self.parked_large
     }
 
     /// Whether the reply to `sequence` is the next to leave.
@@ -140,7 +142,10 @@ impl Replies {
                     out.extend(&self.parked[*start..*end], spare);
                     self.parked_live -= *end - *start;
                 }
-                Slot::Large(bytes) => out.push_large(std::mem::take(bytes)),
+                Slot::Large(bytes) => {
+                    self.parked_large -= bytes.len();
+                    out.push_large(std::mem::take(bytes));
+                }
                 Slot::Merge(merge) if merge.is_complete() => {
                     out.write_with(spare, |buffer| merge.write(buffer));
                 }
@@ -197,7 +202,10 @@ impl Replies {
                 self.parked_live += bytes.len();
                 Slot::Parked { start, end: start + bytes.len() }
             }
-            Frame::Large(bytes) => Slot::Large(bytes),
+            Frame::Large(bytes) => {
+                self.parked_large += bytes.len();
+                Slot::Large(bytes)
+            }
         };
         self.slots[index] = slot;
     }
@@ -224,3 +232,6 @@ impl Replies {
 const KEEP_SLOTS: usize = 32;
 /// From this size on `parked` is compacted when half of it is dead.
 const COMPACT_PARKED: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;
