@@ -26,7 +26,7 @@ pub struct Replies {
     parked: Vec<u8>,
     /// Bytes of `parked` that slots still refer to.
     parked_live: usize,
-    /// Bytes of the large replies that came early.
+    /// Bytes of large replies that came early, and of merges that are not done.
     parked_large: usize,
 }
 
@@ -86,7 +86,7 @@ impl Replies {
         self.slots.is_empty()
     }
 
-    /// Bytes of replies that came early.
+    /// Bytes of replies that came early, parts of them included.
     pub fn parked_len(&self) -> usize {
         self.parked_live + self.parked_large
     }
@@ -124,13 +124,13 @@ impl Replies {
         self.release(out, spare);
     }
 
-    /// The merge that waits at `sequence`.
-    pub fn merge(&mut self, sequence: u32) -> Option<&mut Merge> {
+    /// Puts one part of a reply in the merge that waits at `sequence`; whether it was the last.
+    pub fn fill_part(&mut self, sequence: u32, part: usize, reply: &[u8]) -> bool {
         let index = self.index(sequence);
-        match self.slots.get_mut(index) {
-            Some(Slot::Merge(merge)) => Some(merge),
-            _ => None,
-        }
+        let Some(Slot::Merge(merge)) = self.slots.get_mut(index) else { return false };
+        merge.fill(part, reply);
+        self.parked_large += reply.len();
+        merge.is_complete()
     }
 
     /// Lets the replies leave that are due; returns the merges that are done, for reuse.
@@ -147,6 +147,7 @@ impl Replies {
                     out.push_large(std::mem::take(bytes));
                 }
                 Slot::Merge(merge) if merge.is_complete() => {
+                    self.parked_large -= merge.received_len();
                     out.write_with(spare, |buffer| merge.write(buffer));
                 }
                 Slot::Merge(_) => break,
