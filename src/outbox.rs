@@ -90,6 +90,14 @@ impl Outbox {
         spare.give(std::mem::take(&mut self.tail));
     }
 
+    /// The bytes that wait.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.large.iter().flatten().copied().collect();
+        bytes.extend_from_slice(&self.tail);
+        bytes.split_off(self.sent)
+    }
+
     fn write_some(&self, socket: &Socket) -> io::Result<usize> {
         if self.large.is_empty() {
             return socket.try_write(&self.tail[self.sent..]);
@@ -165,3 +173,6 @@ const KEEP_CAPACITY: usize = 64 * 1024;
 const KEEP_BUFFERS: usize = 256;
 /// Written bytes at the head of a tail are dropped from this many on.
 const COMPACT_FROM: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

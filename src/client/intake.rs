@@ -18,10 +18,26 @@ impl Worker {
             }
             Some(mut input) => {
                 input.bytes.extend_from_slice(&scratch[..count]);
-                self.take_commands(number, &input.bytes, input.scanner);
+                self.take_more(number, input);
             }
         }
         self.scratch = scratch;
+    }
+
+    /// Handles a command of which more has come. One that is still not whole stays in its buffer:
+    /// to copy it each time would cost the square of its length.
+    fn take_more(&mut self, number: u32, mut input: Box<Input>) {
+        let session = &mut self.sessions[number as usize];
+        let limits = self.pools[usize::from(session.pool)].request_limits;
+        match input.scanner.scan(&input.bytes, &limits) {
+            Ok(Scan::More(missing)) => {
+                input.missing = missing;
+                session.input = Some(input);
+            }
+            // The scanner says so again.
+            Ok(Scan::Done(_)) => self.take_commands(number, &input.bytes, input.scanner),
+            Err(error) => self.refuse_protocol(number, &error),
+        }
     }
 
     /// Goes on with commands that waited for a pause to end.
@@ -45,6 +61,7 @@ impl Worker {
                 // No more was read than the command still needed: it is all there is.
                 let bytes = input.bytes.freeze();
                 self.command(number, &Request::new(&bytes, input.scanner.args()), Some(&bytes));
+                self.pause_if_full(number);
             }
             Ok(Scan::More(missing)) => {
                 input.missing = missing;

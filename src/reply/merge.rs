@@ -72,6 +72,12 @@ impl Merge {
         }
     }
 
+    /// Bytes of the parts that are in.
+    #[inline]
+    pub fn received_len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether all parts are in.
     #[inline]
     pub fn is_complete(&self) -> bool {

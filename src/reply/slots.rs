@@ -26,6 +26,8 @@ pub struct Replies {
     parked: Vec<u8>,
     /// Bytes of `parked` that slots still refer to.
     parked_live: usize,
+    /// Bytes of large replies that came early, and of merges that are not done.
+    parked_large: usize,
 }
 
 #[derive(Debug)]
@@ -84,9 +86,9 @@ impl Replies {
         self.slots.is_empty()
     }
 
-    /// Bytes of replies that came early.
+    /// Bytes of replies that came early, parts of them included.
     pub fn parked_len(&self) -> usize {
-        self.parked_live
+        self.parked_live + self.parked_large
     }
 
     /// Whether the reply to `sequence` is the next to leave.
@@ -122,13 +124,13 @@ impl Replies {
         self.release(out, spare);
     }
 
-    /// The merge that waits at `sequence`.
-    pub fn merge(&mut self, sequence: u32) -> Option<&mut Merge> {
+    /// Puts one part of a reply in the merge that waits at `sequence`; whether it was the last.
+    pub fn fill_part(&mut self, sequence: u32, part: usize, reply: &[u8]) -> bool {
         let index = self.index(sequence);
-        match self.slots.get_mut(index) {
-            Some(Slot::Merge(merge)) => Some(merge),
-            _ => None,
-        }
+        let Some(Slot::Merge(merge)) = self.slots.get_mut(index) else { return false };
+        merge.fill(part, reply);
+        self.parked_large += reply.len();
+        merge.is_complete()
     }
 
     /// Lets the replies leave that are due; returns the merges that are done, for reuse.
@@ -140,8 +142,12 @@ impl Replies {
                     out.extend(&self.parked[*start..*end], spare);
                     self.parked_live -= *end - *start;
                 }
-                Slot::Large(bytes) => out.push_large(std::mem::take(bytes)),
+                Slot::Large(bytes) => {
+                    self.parked_large -= bytes.len();
+                    out.push_large(std::mem::take(bytes));
+                }
                 Slot::Merge(merge) if merge.is_complete() => {
+                    self.parked_large -= merge.received_len();
                     out.write_with(spare, |buffer| merge.write(buffer));
                 }
                 Slot::Merge(_) => break,
@@ -197,7 +203,10 @@ impl Replies {
                 self.parked_live += bytes.len();
                 Slot::Parked { start, end: start + bytes.len() }
             }
-            Frame::Large(bytes) => Slot::Large(bytes),
+            Frame::Large(bytes) => {
+                self.parked_large += bytes.len();
+                Slot::Large(bytes)
+            }
         };
         self.slots[index] = slot;
     }
@@ -224,3 +233,6 @@ impl Replies {
 const KEEP_SLOTS: usize = 32;
 /// From this size on `parked` is compacted when half of it is dead.
 const COMPACT_PARKED: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

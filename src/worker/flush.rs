@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::Worker;
+use super::sessions::PAUSE_AT_OUTPUT;
 use crate::client::session::Pause;
 use crate::shard::fault::LinkFault;
 
@@ -87,7 +88,8 @@ impl Worker {
             return self.drop_slow_session(number);
         }
         let limit = pool.config.client_pipeline_limit as usize;
-        if session.pause == Pause::Replies && drained && session.replies.len() <= limit / 2 {
+        let has_room = drained && session.waiting_bytes() < PAUSE_AT_OUTPUT;
+        if session.pause == Pause::Replies && has_room && session.replies.len() <= limit / 2 {
             session.pause = Pause::No;
             session.wake();
         }

@@ -313,7 +313,17 @@ impl Worker {
             None => self.pair(number, &scratch[..count], ReplyScanner::default()),
             Some(mut partial) => {
                 partial.bytes.extend_from_slice(&scratch[..count]);
-                self.pair(number, &partial.bytes, partial.scanner);
+                let limits = self.pools[link.pool].reply_limits;
+                match partial.scanner.scan(&partial.bytes, &limits) {
+                    // It stays in its buffer: to copy it each time would cost the square of its
+                    // length.
+                    Ok(Scan::More(missing)) => {
+                        partial.missing = missing;
+                        link.partial = Some(partial);
+                    }
+                    // The scanner says so again.
+                    _ => self.pair(number, &partial.bytes, partial.scanner),
+                }
             }
         }
         self.scratch = scratch;

@@ -178,12 +178,13 @@ impl Worker {
         let session = &mut *self.sessions[pending.session as usize];
         match part {
             Part::Of(part) => {
-                if let Some(merge) = session.replies.merge(pending.sequence) {
-                    merge.fill(usize::from(part), frame.bytes());
-                    if merge.is_complete() {
-                        session.replies.release(&mut session.output, &mut self.spare);
-                        self.ready.session(session, pending.session);
-                    }
+                let part = usize::from(part);
+                if session.replies.fill_part(pending.sequence, part, frame.bytes()) {
+                    session.replies.release(&mut session.output, &mut self.spare);
+                    self.ready.session(session, pending.session);
+                } else if session.waiting_bytes() >= PAUSE_AT_OUTPUT {
+                    // Parts that wait for a slow shard count for client_output_limit as well.
+                    self.ready.session(session, pending.session);
                 }
             }
             Part::Select => self.selected(pending.session, pending.sequence, frame),
@@ -198,7 +199,7 @@ impl Worker {
         let session = &mut self.sessions[number as usize];
         let limit = self.pools[usize::from(session.pool)].config.client_pipeline_limit;
         let is_full =
-            session.replies.len() >= limit as usize || session.output.len() >= PAUSE_AT_OUTPUT;
+            session.replies.len() >= limit as usize || session.waiting_bytes() >= PAUSE_AT_OUTPUT;
         // A pause for SELECT ends when its shard answers, not before.
         if is_full && !matches!(session.pause, Pause::Select { .. }) {
             session.pause = Pause::Replies;
@@ -232,4 +233,4 @@ pub(crate) const GROW_AT_LEAST: usize = 1024 * 1024;
 /// the copy is cheaper than a system call of its own.
 const WRITE_THROUGH: usize = 16 * 1024;
 /// A client that has this many bytes of replies waiting is not read from.
-const PAUSE_AT_OUTPUT: usize = 1024 * 1024;
+pub(crate) const PAUSE_AT_OUTPUT: usize = 1024 * 1024;

@@ -179,7 +179,11 @@ fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) 
     };
     match socket {
         Ok(socket) => worker.borrow_mut().add_session(socket, pool, id),
-        Err(error) => tracing::info!(client = id, %error, "client gone before it was served"),
+        Err(error) => {
+            tracing::info!(client = id, %error, "client gone before it was served");
+            // Came and went: otherwise it would count for client_connections for ever.
+            worker.borrow().counters.pools[pool].total_connections.add(1);
+        }
     }
 }
 
