@@ -9,20 +9,28 @@ use crate::harness::{
 /// circlet over the bad shard and the two good ones.
 pub struct Fleet {
     pub circlet: Proxy,
-    _good: Vec<Shard>,
+    good: Vec<Shard>,
 }
 
 impl Fleet {
     /// `bad` is the bad shard's server line; `settings` are further lines of the pool.
     pub fn with(bad: &str, settings: &str) -> Fleet {
-        let good = Shard::several(2);
+        Fleet::beside(Shard::several(2), bad, settings)
+    }
+
+    /// Another circlet, over another bad shard, beside the same good ones, empty again.
+    pub fn again(self, fake: &FakeShard, settings: &str) -> Fleet {
+        for shard in &self.good {
+            shard.client().command(&["FLUSHALL"]);
+        }
+        Fleet::beside(self.good, &fake.server(1, Some("bad")), settings)
+    }
+
+    fn beside(good: Vec<Shard>, bad: &str, settings: &str) -> Fleet {
         let servers =
             [bad.to_owned(), good[0].server(1, Some("one")), good[1].server(1, Some("two"))];
         let settings = format!("hash: md5\n{settings}");
-        Fleet {
-            circlet: Circlet::with_config(&pool_yaml("pool", &servers, &settings)),
-            _good: good,
-        }
+        Fleet { circlet: Circlet::with_config(&pool_yaml("pool", &servers, &settings)), good }
     }
 
     pub fn over(fake: &FakeShard, settings: &str) -> Fleet {

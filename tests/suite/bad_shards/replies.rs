@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::fleet::{Fleet, bad, keys};
-use crate::harness::{FakeShard, Reply, encode, honest};
+use crate::harness::{FakeShard, Reply, encode, eventually, honest};
 
 #[test]
 fn a_surplus_reply_answers_nobody() {
@@ -43,12 +43,19 @@ fn a_surplus_reply_does_not_answer_a_request_that_was_not_sent() {
 
     // Woken, circlet finds the request first and then the surplus reply.
     fleet.circlet.signal(Signal::STOP);
+    eventually("all its threads are stopped", || is_stopped(fleet.circlet.pid()));
     client.send(&encode(&["GET", &keys().bad]));
     say.send(()).expect("the script waits for it");
     said.recv().expect("it was said");
     fleet.circlet.signal(Signal::CONT);
     super::expect_error(&client.read_reply(), &["a reply that nobody asked for"]);
     fleet.expect_recovery(&mut client);
+}
+
+fn is_stopped(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").flatten();
+    let mut stats = threads.map(|thread| std::fs::read_to_string(thread.path().join("stat")));
+    stats.all(|stat| stat.is_ok_and(|stat| stat.contains(") T ")))
 }
 
 #[test]

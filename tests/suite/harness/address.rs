@@ -21,11 +21,17 @@ pub enum Address {
 impl Address {
     /// Whether the process `pid` itself listens here: a port that answers may be a stranger's.
     pub fn is_listened_on_by(&self, pid: u32) -> bool {
+        // The tables of all sockets are long while another test has thousands of clients: they
+        // are read only once there is something to find.
+        let sockets = sockets_of(pid);
+        if sockets.is_empty() {
+            return false;
+        }
         let inodes = match self {
             Address::Tcp(port) => tcp_listeners(pid, *port),
             Address::Unix(path) => unix_listeners(pid, &path.display().to_string()),
         };
-        !inodes.is_empty() && owns_any_socket(pid, &inodes)
+        inodes.iter().any(|inode| sockets.contains(&format!("socket:[{inode}]")))
     }
 }
 
@@ -88,10 +94,9 @@ fn unix_listeners(pid: u32, path: &str) -> Vec<String> {
 const TCP_LISTEN: &str = "0A";
 const UNIX_ACCEPTS: &str = "00010000";
 
-fn owns_any_socket(pid: u32, inodes: &[String]) -> bool {
-    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    files.flatten().filter_map(|file| fs::read_link(file.path()).ok()).any(|target| {
-        let target = target.display().to_string();
-        inodes.iter().any(|inode| target == format!("socket:[{inode}]"))
-    })
+fn sockets_of(pid: u32) -> Vec<String> {
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let targets = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
+    let texts = targets.map(|target| target.display().to_string());
+    texts.filter(|text| text.starts_with("socket:")).collect()
 }
