@@ -66,7 +66,7 @@ fn redis_benchmark() {
     for pipeline in ["1", "16"] {
         let mut command = Command::new("redis-benchmark");
         command.args(["-p", &port(&proxy), "-t", "set,get,incr,lpush,mset,sadd,hset,zadd,ping"]);
-        command.args(["-n", "3000", "-r", "1000", "-c", "20", "-q", "-P", pipeline]);
+        command.args(["-n", "1000", "-r", "1000", "-c", "20", "-q", "-P", pipeline]);
         let shown = output(&mut command, "");
         let shown = shown.replace('\r', "\n");
         let told = shown.lines().filter(|line| line.contains(" requests per second")).count();
@@ -74,7 +74,7 @@ fn redis_benchmark() {
         assert!(!shown.to_lowercase().contains("err"), "{shown}");
     }
     let keys = proxy.client().command(&["DBSIZE"]).integer();
-    assert!(keys > 1000, "the benchmark left only {keys} keys");
+    assert!(keys > 500, "the benchmark left only {keys} keys");
 }
 
 fn rust_client(proxy: &Proxy, settings: &str) -> Connection {
