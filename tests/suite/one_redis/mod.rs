@@ -29,8 +29,8 @@ pub struct Pair {
 impl Pair {
     /// All of them empty; keys are placed by what `{}` holds.
     pub fn start() -> Pair {
-        let shards = Shard::several(3);
-        let single = Shard::start();
+        let mut shards = Shard::several(4);
+        let single = shards.remove(3);
         let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
         let proxy = Circlet::with_config(&pool_yaml("pool", &servers, "hash_tag: \"{}\""));
         let (through, direct) = (proxy.client(), single.client());

@@ -99,6 +99,23 @@ fn a_value_without_its_key_is_refused_as_redis_does() {
 }
 
 #[test]
+fn commands_typed_as_a_line_are_split_too() {
+    let mut pair = Pair::start();
+    let lines: [&[u8]; 4] = [
+        b"mset 1a x 2b \"\\x00 \\r\\n\" 3c '' 4d z\r\n",
+        b"  MGET  4d 3c 2b 1a nosuch\n",
+        b"del 1a 2b 3c 4d\r\n",
+        b"mset 1a\r\n",
+    ];
+    for line in lines {
+        pair.through.send(line);
+        pair.direct.send(line);
+        let (ours, theirs) = (pair.through.read_reply_bytes(), pair.direct.read_reply_bytes());
+        super::assert_same(&[line], &ours, &theirs);
+    }
+}
+
+#[test]
 fn parts_of_many_pipelined_commands_do_not_mix() {
     let mut pair = Pair::start();
     let commands: Vec<Vec<String>> = (0..600)
