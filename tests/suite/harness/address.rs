@@ -2,8 +2,9 @@
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -60,15 +61,19 @@ pub fn free_port() -> u16 {
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u32 = 22_000;
 
-/// Inodes of sockets that listen on `port`, as `/proc` lists them.
+/// Inodes of sockets that listen on `port`, as `/proc` lists them: before all others, of which
+/// there may be tens of thousands.
 fn tcp_listeners(pid: u32, port: u16) -> Vec<String> {
     let end = format!(":{port:04X}");
     let mut inodes = Vec::new();
     for table in ["tcp", "tcp6"] {
-        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-        for line in text.lines() {
+        let Ok(file) = File::open(format!("/proc/{pid}/net/{table}")) else { continue };
+        for line in BufReader::new(file).lines().skip(1).map_while(Result::ok) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            if fields.len() > 9 && fields[1].ends_with(&end) && fields[3] == TCP_LISTEN {
+            if fields.len() < 10 || fields[3] != TCP_LISTEN {
+                break;
+            }
+            if fields[1].ends_with(&end) {
                 inodes.push(fields[9].to_owned());
             }
         }
