@@ -17,6 +17,7 @@ impl Worker {
     pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
         let spec = match command::resolve(request) {
             Ok(spec) => spec,
+            Err(_) if is_http(request) => return self.refuse_http(number),
             Err(error) => {
                 let mut reply = Vec::new();
                 error.append(request, &mut reply);
@@ -218,6 +219,11 @@ const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
 const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
 const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
+
+/// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
+fn is_http(request: &Request<'_>) -> bool {
+    [&b"post"[..], b"host:"].iter().any(|line| request.arg(0).eq_ignore_ascii_case(line))
+}
 
 /// A key as an error shows it.
 fn shown(key: &[u8]) -> String {

@@ -147,6 +147,18 @@ impl Worker {
         self.finish_session(number);
     }
 
+    /// Ends a session that speaks HTTP, without a word, as Redis does: a web page that makes a
+    /// browser post to this port must not have the lines of its text run as commands.
+    pub(crate) fn refuse_http(&mut self, number: u32) {
+        let session = &self.sessions[number as usize];
+        tracing::warn!(
+            client = session.id,
+            "client disconnected: it speaks HTTP, which may be an attack from a web page"
+        );
+        self.counters.pools[usize::from(session.pool)].client_err.add(1);
+        self.finish_session(number);
+    }
+
     /// Answers a command with what `write` says.
     pub(crate) fn say(&mut self, number: u32, write: impl FnOnce(&mut Writer<'_>)) {
         let session = &mut *self.sessions[number as usize];

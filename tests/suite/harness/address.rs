@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -73,7 +73,7 @@ fn tcp_listeners(pid: u32, port: u16) -> Vec<String> {
     let end = format!(":{port:04X}");
     let mut inodes = Vec::new();
     for table in ["tcp", "tcp6"] {
-        let Ok(file) = fs::File::open(format!("/proc/{pid}/net/{table}")) else { continue };
+        let Ok(file) = File::open(format!("/proc/{pid}/net/{table}")) else { continue };
         for line in BufReader::new(file).lines().skip(1).map_while(Result::ok) {
             let fields: Vec<&str> = line.split_whitespace().collect();
             if fields.len() <= 9 || fields[3] != TCP_LISTEN {

@@ -57,6 +57,19 @@ impl Client {
         self.stream.get_mut().write_all(bytes)
     }
 
+    /// Sends as much of these bytes as the other side takes before the patience is over; how much.
+    pub fn send_some(&mut self, bytes: &[u8]) -> usize {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.stream.get_mut().write(&bytes[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) if is_timeout(&error) => break,
+                Err(error) => panic!("send: {error}"),
+            }
+        }
+        sent
+    }
+
     /// Sends a command and reads its reply.
     #[track_caller]
     pub fn command<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Reply {

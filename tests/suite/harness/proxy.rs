@@ -22,7 +22,13 @@ impl Circlet {
 
     /// A config's text; see [`Proxy::start`] for what is filled in.
     pub fn with_config(text: &str) -> Proxy {
-        Proxy::start(CIRCLET, text, &ARGUMENTS)
+        Circlet::with_arguments(text, &[])
+    }
+
+    /// A config's text and further arguments, `["--threads", "1"]` for one.
+    #[track_caller]
+    pub fn with_arguments(text: &str, arguments: &[&str]) -> Proxy {
+        Proxy::start(CIRCLET, text, &[&ARGUMENTS[..], arguments].concat())
     }
 }
 
@@ -172,6 +178,34 @@ impl Proxy {
     /// Where the stats are served.
     pub fn stats_address(&self) -> Address {
         Address::Tcp(self.stats_port)
+    }
+
+    /// The statistics as a tree.
+    pub fn stats_tree(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stats()).expect("the stats are JSON")
+    }
+
+    /// One of a pool's statistics, `client_connections` for one.
+    #[track_caller]
+    pub fn pool_stat(&self, pool: &str, name: &str) -> u64 {
+        let found = self.stats_tree()[pool][name].as_u64();
+        found.unwrap_or_else(|| panic!("no {name} of {pool} in {}", self.stats()))
+    }
+
+    /// One of a shard's statistics, `server_connections` for one.
+    #[track_caller]
+    pub fn shard_stat(&self, pool: &str, shard: &str, name: &str) -> u64 {
+        let found = self.stats_tree()[pool][shard][name].as_u64();
+        found.unwrap_or_else(|| panic!("no {name} of {pool}, {shard} in {}", self.stats()))
+    }
+
+    /// The memory it has in use now, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")).expect("a line of /proc");
+        kib.trim().parse::<u64>().expect("a number of /proc") * 1024
     }
 
     /// Sends it a signal.

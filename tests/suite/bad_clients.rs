@@ -1,1 +1,0 @@
-//! What clients send that they should not, and what they read.

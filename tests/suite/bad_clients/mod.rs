@@ -1,0 +1,8 @@
+//! What clients send that they should not, and what they read.
+
+mod crowds;
+mod protocol;
+mod silence;
+
+/// A shard that is stopped, or a machine that is busy, is not down for these tests.
+const PATIENT: &str = "heartbeat_timeout: 60000";

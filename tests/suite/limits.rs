@@ -1,1 +1,0 @@
-//! Connections, pipelines and sizes at their limits.
