@@ -49,17 +49,28 @@ fn a_client_that_leaves_its_replies_leaves_the_link_in_order() {
     shard.stop();
     let mut gets = Vec::new();
     (0..100).for_each(|key| gets.extend(encode(&["GET", &format!("k{key}")])));
-    for _ in 0..20 {
-        proxy.client().send(&gets);
+    let requests = || proxy.shard_stat("pool", &name(&shard), "requests");
+    for number in 1..=20 {
+        let mut client = proxy.client();
+        client.send(&gets);
+        eventually("its requests are on the link", || requests() == 200 + number * 100);
+        client.reset();
     }
-    // The others' replies are behind those that nobody waits for any more.
+    eventually("they are gone", || clients(&proxy) == 1);
+    // Those that come now must not get what those that left asked for, nor wait for ever.
+    let mut late: Vec<Client> = (0..20).map(|_| proxy.client()).collect();
+    for (key, client) in late.iter_mut().enumerate() {
+        client.send(&encode(&["GET", &format!("k{}", 100 + key)]));
+    }
     for key in 100..200 {
         other.send(&encode(&["GET", &format!("k{key}")]));
     }
-    eventually("all requests are on the link", || {
-        proxy.shard_stat("pool", &name(&shard), "requests") == 200 + 20 * 100 + 100
-    });
+    eventually("all requests are on the link", || requests() == 200 + 20 * 100 + 20 + 100);
     shard.cont();
+    for (key, client) in late.iter_mut().enumerate() {
+        assert_eq!(client.read_reply(), Reply::bulk(format!("value of {}", 100 + key)));
+    }
+    drop(late);
     for key in 100..200 {
         assert_eq!(other.read_reply(), Reply::bulk(format!("value of {key}")));
     }

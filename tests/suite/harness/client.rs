@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::net::sockopt::set_socket_linger;
+
 use super::{Address, PATIENCE, Reply, encode, wire};
 
 /// One connection. What goes wrong on it fails the test, unless the method says otherwise.
@@ -165,6 +167,13 @@ impl Client {
     pub fn try_clone(&self) -> io::Result<Client> {
         let stream = self.stream.get_ref().try_clone()?;
         Ok(Client { stream: BufReader::new(stream) })
+    }
+
+    /// Resets the connection (RST, not FIN): the other side learns at once that nobody is left.
+    pub fn reset(self) {
+        if let Stream::Tcp(stream) = self.stream.get_ref() {
+            set_socket_linger(stream, Some(Duration::ZERO)).expect("a TCP socket");
+        }
     }
 
     /// Says that nothing more will be sent; replies can still be read.
