@@ -187,13 +187,13 @@ impl Worker {
     }
 
     /// The pool that a session talks to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pool_of(&self, number: u32) -> &crate::worker::PoolState {
         &self.pools[usize::from(self.sessions[number as usize].pool)]
     }
 
     /// The ring of the pool that a session talks to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn ring_of(&self, number: u32) -> &crate::route::ring::Ring {
         &self.pool_of(number).ring
     }

@@ -37,7 +37,8 @@ enum Slot {
         start: usize,
         end: usize,
     },
-    Large(Bytes),
+    /// Boxed, so that a place takes 24 bytes.
+    Large(Box<Bytes>),
     Merge(Box<Merge>),
     /// Answered with nothing.
     Silent,
@@ -114,7 +115,9 @@ impl Replies {
             Frame::Large(bytes) => out.push_large(bytes),
         }
         self.pop();
-        self.release(out, spare);
+        if !matches!(self.slots.front(), None | Some(Slot::Awaiting)) {
+            self.release(out, spare);
+        }
     }
 
     /// Answers `sequence` with nothing.
@@ -144,7 +147,7 @@ impl Replies {
                 }
                 Slot::Large(bytes) => {
                     self.parked_large -= bytes.len();
-                    out.push_large(std::mem::take(bytes));
+                    out.push_large(std::mem::take(&mut **bytes));
                 }
                 Slot::Merge(merge) if merge.is_complete() => {
                     self.parked_large -= merge.received_len();
@@ -205,7 +208,7 @@ impl Replies {
             }
             Frame::Large(bytes) => {
                 self.parked_large += bytes.len();
-                Slot::Large(bytes)
+                Slot::Large(Box::new(bytes))
             }
         };
         self.slots[index] = slot;

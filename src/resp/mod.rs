@@ -76,7 +76,7 @@ impl<'a> Request<'a> {
     }
 
     /// The bytes of argument `index`; 0 is the command's name.
-    #[inline]
+    #[inline(always)]
     pub fn arg(&self, index: usize) -> &'a [u8] {
         let span = self.args[index];
         &self.bytes[span.start as usize..span.end as usize]
@@ -94,7 +94,7 @@ impl<'a> Request<'a> {
     }
 
     /// The whole command as it stands on the wire.
-    #[inline]
+    #[inline(always)]
     pub fn wire(&self) -> &'a [u8] {
         self.bytes
     }

@@ -148,7 +148,7 @@ impl Placement {
     }
 
     /// The shard for a hash, which is computed only where it matters.
-    #[inline]
+    #[inline(always)]
     pub fn shard(&self, hash: impl FnOnce() -> u32) -> Option<usize> {
         let shard = match self {
             Self::Ketama(continuum) => continuum.owner(hash()),

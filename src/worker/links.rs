@@ -373,7 +373,7 @@ impl Worker {
     }
 
     /// Gives one reply to the oldest request in flight; false when the link failed over it.
-    #[inline]
+    #[inline(always)]
     fn pair_one(&mut self, number: u32, frame: Frame<'_>) -> bool {
         let link = &mut *self.links[number as usize];
         if frame.bytes()[0] == b'>' {

@@ -132,7 +132,7 @@ impl Worker {
     }
 
     /// Gives the reply to `pending` to its session.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deliver(&mut self, pending: Pending, frame: Frame<'_>) {
         let session = &mut self.sessions[pending.session as usize];
         session.outstanding -= 1;
@@ -146,7 +146,7 @@ impl Worker {
     }
 
     /// Puts the reply to command `sequence` in its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn answer(&mut self, number: u32, sequence: u32, frame: Frame<'_>) {
         let session = &mut *self.sessions[number as usize];
         if frame.bytes().len() >= WRITE_THROUGH
@@ -162,6 +162,7 @@ impl Worker {
 
     /// A large reply that is due goes from where it was read straight into the socket; only
     /// what the kernel does not take is queued.
+    #[inline(never)]
     fn write_through(&mut self, number: u32, sequence: u32, frame: Frame<'_>) {
         let session = &mut *self.sessions[number as usize];
         let socket = session.socket.as_ref().expect("answer checked that the session lives");
@@ -174,6 +175,7 @@ impl Worker {
         self.ready.session(session, number);
     }
 
+    #[inline(never)]
     fn deliver_part(&mut self, pending: Pending, part: Part, frame: Frame<'_>) {
         let session = &mut *self.sessions[pending.session as usize];
         match part {
