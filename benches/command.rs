@@ -1,6 +1,4 @@
 //! What finding a command and its keys costs: it is paid once for every command.
-// criterion's macros make public functions without docs.
-#![allow(missing_docs)]
 // `criterion_group!` declares a function without documentation.
 #![allow(missing_docs)]
 

@@ -1,4 +1,58 @@
-//! circlet: a sharding proxy for Redis.
+//! circlet is a sharding proxy for Redis: clients talk to one address, and their keys live on
+//! several servers.
+//!
+//! # One command's way
+//!
+//! ```text
+//!            ┌────────────────────────── worker (a thread) ──────────────────────────┐
+//!            │                                                                       │
+//!  client ──►│ session ──► resp ──► command ──► route ──► link ──────────────────────┼──► shard
+//!            │ (client/)  scanner   table      ring      (shard/)                    │
+//!  client ◄──│ session ◄── reply: slots, merge ◄──────── link ◄──────────────────────┼─── shard
+//!            │                                                                       │
+//!            └──────▲──────────────────────────────────────────────▲─────────────────┘
+//!                   │ connections                        health, ring │ failures
+//!            ┌──────┴───────────────── control thread ──────────────┴────────────────┐
+//!            │ server: listeners        shard::monitor: heartbeats      admin: stats  │
+//!            └───────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Read [`client`] → [`resp`] → [`command`] → [`route`] → [`shard`] → [`reply`] and you have
+//! followed one GET.
+//!
+//! # Code map
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`server`] | listeners, workers, health: the whole proxy, for the program and for embedding |
+//! | [`worker`] | one thread with its runtime, sessions and links; batches and flushes |
+//! | [`client`] | a client's connection: intake of bytes, dispatch of commands, what is answered here |
+//! | [`resp`] | bytes to frames and back: the scanners of commands and replies, the writer |
+//! | [`command`] | the command table: key positions, policies, errors in Redis's words |
+//! | [`route`] | hash functions, hash tags, distributions, the ring |
+//! | [`shard`] | a Redis behind us: link, greeting, heartbeat, health |
+//! | [`reply`] | places kept for replies in the order of the commands, and merging |
+//! | [`outbox`], [`socket`] | bytes that wait to be written, and what they are written to |
+//! | [`config`] | nutcracker.yml, TOML, settings, flags |
+//! | [`admin`] | counters, the stats port, log, signals, the process |
+//! | [`demo`] | three shards of our own to try circlet with |
+//!
+//! # Invariants
+//!
+//! 1. **A reply goes to the command it answers, or nowhere.** A link pairs by order; what makes
+//!    the order doubtful (garbage, a surplus reply, a timeout) ends the link and fails exactly the
+//!    requests in flight on it. See [`shard::link`].
+//! 2. **A session's replies leave in the order of its commands.** See [`reply::slots`].
+//! 3. **A request is sent at most once.** Nothing is retried: a write may have happened.
+//! 4. **A number of a session is not reused while a link still carries it.** See
+//!    [`client::session::Session::is_gone`].
+//! 5. **Everything is borrowed within one poll of one task, never across an await.** That is why
+//!    a worker needs no lock. See [`worker`].
+//! 6. **A link that takes requests leads to a shard that is in.** Health fails the links of a
+//!    shard before the ring forgets it. See [`shard::link::Link::takes_requests`].
+//! 7. **Ejection moves no key of a live shard.** See [`route::ring`].
+//! 8. **Nothing is scanned twice, and nothing is reserved because a peer announced it.** See
+//!    [`resp`].
 
 pub mod admin;
 pub mod client;

@@ -32,9 +32,8 @@ impl Worker {
                 let shard = self.ring_of(number).shard(request.arg(index));
                 self.forward(number, shard, frame(request, whole));
             }
-            (Handling::Keyed | Handling::Sort, _) => {
-                self.forward_keyed(number, spec, request, whole);
-            }
+            (Handling::Keyed, _) => self.forward_keyed(number, spec, request, whole),
+            (Handling::Sort, _) => self.sort(number, spec, request, whole),
             (Handling::KeyedUnlessBlocking, _) if !keys::blocks(request) => {
                 self.forward_keyed(number, spec, request, whole);
             }
@@ -110,29 +109,68 @@ impl Worker {
         }
     }
 
-    pub(crate) fn refuse_cross_slot(
+    /// SORT reads keys that only its patterns name: each pattern must be pinned to the shard of
+    /// the sorted key by a hash tag, unless there is only one shard.
+    fn sort(
         &mut self,
         number: u32,
-        spec: &Spec,
-        first: &[u8],
-        stray: &[u8],
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
     ) {
-        let pool = &self.pool_of(number).config;
-        let remedy = match pool.hash_tag {
+        let pool = self.pool_of(number);
+        let home = pool.ring.shard(request.arg(1));
+        let leads_astray = |pattern: &&[u8]| match keys::pinned_part(pattern, pool.config.hash_tag)
+        {
+            Some(part) => pool.ring.shard(part) != home,
+            None => true,
+        };
+        let stray = match pool.config.servers.len() {
+            1 => None,
+            _ => keys::patterns(request)
+                .iter()
+                .map(|&at| request.arg(at as usize))
+                .find(leads_astray),
+        };
+        match stray {
+            None => self.forward_keyed(number, spec, request, whole),
+            Some(pattern) => self.refuse_pattern(number, spec, request.arg(1), pattern),
+        }
+    }
+
+    fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
+        let text = format!(
+            "CROSSSLOT {} cannot use the pattern '{}': the keys it names may live on other shards \
+             than '{}'; {}, the pattern's in front of its '*'",
+            spec.name.to_ascii_uppercase(),
+            shown(pattern),
+            shown(key),
+            self.tag_remedy(number),
+        );
+        self.say(number, |writer| writer.error(&text));
+    }
+
+    fn refuse_cross_slot(&mut self, number: u32, spec: &Spec, first: &[u8], stray: &[u8]) {
+        let text = format!(
+            "CROSSSLOT Keys in request don't hash to the same slot: {} cannot use '{}' and '{}' \
+             together because they live on different shards; {}",
+            spec.name.to_ascii_uppercase(),
+            shown(first),
+            shown(stray),
+            self.tag_remedy(number),
+        );
+        self.say(number, |writer| writer.error(&text));
+    }
+
+    /// How keys come to live on one shard.
+    fn tag_remedy(&self, number: u32) -> String {
+        match self.pool_of(number).config.hash_tag {
             Some([open, close]) => {
                 let (open, close) = (char::from(open), char::from(close));
                 format!("give them a common hash tag, as in {open}tag{close}:name")
             }
-            None => "set hash_tag: \"{}\" for the pool and give them a common tag".to_owned(),
-        };
-        let text = format!(
-            "CROSSSLOT Keys in request don't hash to the same slot: {} cannot use '{}' and '{}' \
-             together because they live on different shards; {remedy}",
-            spec.name.to_ascii_uppercase(),
-            shown(first),
-            shown(stray),
-        );
-        self.say(number, |writer| writer.error(&text));
+            None => "set hash_tag: \"{}\" for the pool and give them a common hash tag".to_owned(),
+        }
     }
 
     /// Sends a command as it is to all shards; the replies are merged.

@@ -146,5 +146,5 @@ const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user i
 const NO_PASSWORD_SET: &str = "ERR AUTH <password> called without any password configured for the \
      default user. Are you sure your configuration is correct?";
 const HELLO_NEEDS_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, \
-     otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
-     and select the RESP protocol version at the same time";
+     otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and \
+     select the RESP protocol version at the same time";

@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::session::Session;
+use super::session::{Pause, Session};
 use crate::command::{Local, answer};
 use crate::reply::slots::Frame;
-use crate::resp::{Request, Writer};
+use crate::resp::{Request, Writer, write};
 use crate::shard::connect::Identity;
 use crate::shard::link::Part;
 use crate::worker::Worker;
@@ -31,9 +31,7 @@ impl Worker {
             | Local::ClientSetName
             | Local::ClientSetInfo
             | Local::ClientInfo
-            | Local::ClientList
-            | Local::ClientCapa
-            | Local::ClientHelp => self.client(number, local, request),
+            | Local::ClientList => self.client(number, local, request),
             _ => self.say(number, |writer| {
                 if !answer::reply(local, request, writer) {
                     writer.error("ERR circlet has no answer to this command");
@@ -50,29 +48,43 @@ impl Worker {
         });
     }
 
-    /// SELECT: a shard is asked whether the database exists; what follows travels on links that
-    /// have selected it.
+    /// SELECT: what follows travels on links that have selected the database. Whether it exists
+    /// a shard is asked once; until it answers, no further command is taken.
     fn select(&mut self, number: u32, request: &Request<'_>) {
-        let Some(db) = integer(request.arg(1)) else {
-            let text = "ERR value is not an integer or out of range";
-            return self.say(number, |writer| writer.error(text));
+        let db = match database(request.arg(1)) {
+            Ok(db) => db,
+            Err(text) => return self.say(number, |writer| writer.error(text)),
         };
-        let Ok(db) = u32::try_from(db) else {
-            return self.say(number, |writer| writer.error("ERR DB index is out of range"));
-        };
-        let session = &self.sessions[number as usize];
-        if db == session.db {
+        if self.pool_of(number).has_db(db) {
+            self.sessions[number as usize].db = db;
+            self.take_identity(number);
             return self.say(number, |writer| writer.simple("OK"));
         }
         let Some(shard) = self.pool_of(number).any_shard() else {
             return self.refuse_nobody_in(number);
         };
-        let before = session.identity;
-        self.sessions[number as usize].db = db;
-        self.take_identity(number);
-        let sequence = self.sessions[number as usize].replies.reserve();
-        let part = Part::Select { before };
-        self.send(number, sequence, part, shard, Frame::Small(request.wire()));
+        let session = &mut self.sessions[number as usize];
+        let mut back = Vec::new();
+        write::command(&mut back, &[b"SELECT", session.db.to_string().as_bytes()]);
+        session.pause = Pause::Select { db };
+        let sequence = session.replies.reserve();
+        // The link is shared: the way back stands right behind the question.
+        self.send(number, sequence, Part::Select, shard, Frame::Small(request.wire()));
+        self.send(number, sequence, Part::Unclaimed, shard, Frame::Small(&back));
+    }
+
+    /// A shard has answered SELECT: the session goes on, in the new database if there is one.
+    pub(crate) fn selected(&mut self, number: u32, sequence: u32, frame: Frame<'_>) {
+        let session = &mut self.sessions[number as usize];
+        if let Pause::Select { db } = session.pause {
+            session.pause = Pause::No;
+            session.wake();
+            if frame.bytes().starts_with(b"+") {
+                session.db = db;
+                self.take_identity(number);
+            }
+        }
+        self.answer(number, sequence, frame);
     }
 
     /// Chooses the links that the session's commands travel on, by what it selected.
@@ -127,8 +139,7 @@ impl Worker {
                     "ERR CLIENT LIST is not served: circlet keeps no list of all clients yet";
                 self.say(number, |writer| writer.error(text));
             }
-            Local::ClientHelp => self.say(number, client_help),
-            _ => self.say(number, |writer| writer.simple("OK")),
+            _ => unreachable!("the caller sends CLIENT's subcommands only"),
         }
     }
 
@@ -177,9 +188,18 @@ pub(crate) fn bad_name(what: &str) -> String {
     format!("ERR {what} cannot contain spaces, newlines or special characters.")
 }
 
-/// A decimal integer, as Redis accepts it for arguments.
-pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
-    std::str::from_utf8(bytes).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
+/// A decimal integer, as Redis accepts it for arguments: written in the one usual way.
+pub(crate) fn integer(digits: &[u8]) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == digits).then_some(number)
+}
+
+/// The number of a database, or Redis's own error.
+fn database(digits: &[u8]) -> Result<u32, &'static str> {
+    let number = integer(digits).ok_or("ERR value is not an integer or out of range")?;
+    let number = i32::try_from(number)
+        .map_err(|_| "ERR value is out of range, value must between -2147483648 and 2147483647")?;
+    u32::try_from(number).map_err(|_| "ERR DB index is out of range")
 }
 
 fn time(writer: &mut Writer<'_>) {
@@ -212,26 +232,3 @@ fn describe(session: &Session) -> String {
         String::from_utf8_lossy(&about.library_version),
     )
 }
-
-fn client_help(writer: &mut Writer<'_>) {
-    writer.array(CLIENT_HELP.len());
-    for line in CLIENT_HELP {
-        writer.simple(line);
-    }
-}
-
-const CLIENT_HELP: &[&str] = &[
-    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "GETNAME",
-    "    Return the name of the current connection.",
-    "ID",
-    "    Return the ID of the current connection.",
-    "INFO",
-    "    Return information about the current client connection.",
-    "SETNAME <name>",
-    "    Assign the name <name> to the current connection.",
-    "SETINFO <option> <value>",
-    "    Set client meta attr. Options are: LIB-NAME, LIB-VER.",
-    "HELP",
-    "    Print this help.",
-];

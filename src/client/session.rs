@@ -39,6 +39,8 @@ pub struct Session {
     pub has_task: bool,
     /// Whether it is on the worker's list of those to be flushed.
     pub dirty: bool,
+    /// Whether its flush was put off in the hope of more to write.
+    pub put_off: bool,
     /// Whether the kernel's buffer is full, so that its task waits for room.
     pub wants_write: bool,
     /// Why nothing is read from it for now.
@@ -74,6 +76,11 @@ pub enum Pause {
     Replies,
     /// A link that it uses has enough queued.
     Link,
+    /// A shard was asked whether it has a database: what follows depends on the answer.
+    Select {
+        /// The database.
+        db: u32,
+    },
 }
 
 /// Bytes of a command that is not whole, or of commands that wait for a pause to end.
@@ -104,6 +111,7 @@ impl Session {
             outstanding: 0,
             has_task: true,
             dirty: false,
+            put_off: false,
             wants_write: false,
             pause: Pause::No,
             closing: false,

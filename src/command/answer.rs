@@ -181,8 +181,6 @@ const CLIENT_HELP: &[&str] = &[
     "    Return the ID of the current connection.",
     "INFO",
     "    Return information about the current client connection.",
-    "LIST",
-    "    Return information about client connections.",
     "SETINFO (LIB-NAME <name>|LIB-VER <version>)",
     "    Note the client library of the current connection.",
     "SETNAME <name>",

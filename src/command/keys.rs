@@ -127,3 +127,14 @@ pub fn patterns(request: &Request<'_>) -> KeyPositions {
     }
     positions
 }
+
+/// The part of `pattern` before its first `*`, if its hash tag is in there: then all keys that the
+/// pattern can name live where that part does. After the star no tag is safe, for what replaces
+/// the star may hold another.
+pub fn pinned_part(pattern: &[u8], tag: Option<[u8; 2]>) -> Option<&[u8]> {
+    let [open, close] = tag?;
+    let part = pattern.split(|&byte| byte == b'*').next()?;
+    let start = part.iter().position(|&byte| byte == open)? + 1;
+    let length = part[start..].iter().position(|&byte| byte == close)?;
+    (length > 0).then_some(part)
+}

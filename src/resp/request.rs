@@ -7,8 +7,8 @@
 //!
 //! What Redis 7.0 refuses is refused with Redis's own text. Stricter than Redis is one thing: every
 //! header and every bulk string must end in `\r\n`, where Redis skips any two bytes unseen; what is
-//! passed on to a shard byte by byte must mean the same to everybody. A NUL byte in a header is
-//! refused at once (Redis waits in silence for 64 KiB).
+//! passed on to a shard byte by byte must mean the same to everybody. A NUL byte in a header or
+//! an inline command is a byte like any other (Redis sees no line end past it, and waits).
 
 mod scanner;
 
@@ -19,8 +19,8 @@ pub use scanner::RequestScanner;
 pub struct RequestLimits {
     /// The largest bulk string (Redis: proto-max-bulk-len, 512 MiB).
     pub bulk: u64,
-    /// The most arguments of one command (Redis: 1,048,576); more than an `i32` holds are never
-    /// taken.
+    /// The most arguments of one command (Redis: 1,048,576 up to 6.2, what an `i32` holds since
+    /// 7.0); more than an `i32` holds are never taken.
     pub arguments: u64,
     /// The longest inline command (Redis: 64 KiB).
     pub inline: u64,
@@ -43,7 +43,8 @@ pub enum ProtocolError {
     /// The count after `$` is no number, negative or too large.
     #[error("Protocol error: invalid bulk length")]
     InvalidBulkLength,
-    /// An argument does not start with `$`.
+    /// An argument does not start with `$`. (A byte above 0x7f is shown as Latin-1; Redis sends it
+    /// as it came.)
     #[error("Protocol error: expected '$', got '{}'", printable(*.0))]
     ExpectedBulk(u8),
     /// No line end within [`MAX_HEADER`] bytes after `*`.

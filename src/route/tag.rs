@@ -1,5 +1,7 @@
 //! Hash tags: the part of a key that decides where it lives.
 
+use memchr::memchr;
+
 /// The bytes of `key` that are hashed: what stands between the first opening delimiter and the
 /// first closing one after it, or the whole key where that is missing or empty.
 ///
@@ -11,8 +13,8 @@ pub fn hashed_part(key: &[u8], tag: Option<[u8; 2]>) -> &[u8] {
 }
 
 fn between(key: &[u8], open: u8, close: u8) -> Option<&[u8]> {
-    let start = key.iter().position(|&byte| byte == open)? + 1;
-    let length = key[start..].iter().position(|&byte| byte == close)?;
+    let start = memchr(open, key)? + 1;
+    let length = memchr(close, &key[start..])?;
     (length > 0).then(|| &key[start..start + length])
 }
 

@@ -212,7 +212,8 @@ async fn resolve(
     });
     let found = running.await;
     *lookup = None;
-    found?
+    // The system's words do not name the host.
+    found?.map_err(|error| io::Error::other(format!("cannot resolve {host}: {error}")))
 }
 
 fn auth_command(password: &str) -> Vec<u8> {

@@ -38,6 +38,9 @@ pub struct Link {
     pub output: Outbox,
     /// Whose replies are due, oldest first.
     pub in_flight: VecDeque<Pending>,
+    /// How many at the back of `in_flight` no byte of which the kernel has been offered: a reply
+    /// cannot be theirs.
+    pub unsent: usize,
     /// A reply that is not whole yet.
     pub partial: Option<Box<PartialReply>>,
     /// Sessions that are not read from until `output` drains.
@@ -52,6 +55,12 @@ pub struct Link {
     pub attempts: u32,
     /// Whether the present connection has answered anything.
     pub answered: bool,
+    /// Bytes of `output` from which on sessions are blocked.
+    pub output_limit: usize,
+    /// Requests queued since the counters were last told.
+    pub requests: u64,
+    /// Their bytes.
+    pub request_bytes: u64,
 }
 
 /// Whether a link can take requests.
@@ -92,11 +101,10 @@ pub enum Part {
     Whole,
     /// One part of a merge.
     Of(u16),
-    /// The answer to SELECT: an error takes the session back to this identity.
-    Select {
-        /// The identity that the session had before.
-        before: u16,
-    },
+    /// The answer to SELECT, for which the session pauses.
+    Select,
+    /// One that no client asked for.
+    Unclaimed,
 }
 
 /// A reply of which some bytes are still to come.
@@ -112,7 +120,7 @@ pub struct PartialReply {
 
 impl Link {
     /// A link that is not connected.
-    pub fn new(pool: usize, shard: usize, identity: Identity) -> Self {
+    pub fn new(pool: usize, shard: usize, identity: Identity, output_limit: usize) -> Self {
         Self {
             pool,
             shard,
@@ -121,6 +129,7 @@ impl Link {
             socket: None,
             output: Outbox::default(),
             in_flight: VecDeque::new(),
+            unsent: 0,
             partial: None,
             blocked: Vec::new(),
             dirty: false,
@@ -128,7 +137,26 @@ impl Link {
             waker: None,
             attempts: 0,
             answered: false,
+            output_limit,
+            requests: 0,
+            request_bytes: 0,
         }
+    }
+
+    /// Whether requests may be queued as things are. A link to a shard that is out never does:
+    /// it is failed when the shard goes, and opened again only when the shard is in.
+    #[inline]
+    pub fn takes_requests(&self) -> bool {
+        matches!(self.state, LinkState::Up | LinkState::Connecting)
+    }
+
+    /// Enters a request, whose `bytes` were queued, among those whose replies are due.
+    #[inline]
+    pub fn enter(&mut self, pending: Pending, bytes: usize) {
+        self.in_flight.push_back(pending);
+        self.unsent += 1;
+        self.requests += 1;
+        self.request_bytes += bytes as u64;
     }
 
     /// Makes ready for requests, waking the link's task to connect where needed; a link that
@@ -201,7 +229,8 @@ mod tests {
 
     #[test]
     fn a_link_that_failed_before_it_answered_fails_fast() {
-        let mut link = Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 });
+        let mut link =
+            Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 }, 1);
         link.back_off(&LinkFault::Refused);
         assert_eq!(link.prepare(), Err(LinkFault::Refused));
         link.forgive();
@@ -211,7 +240,8 @@ mod tests {
 
     #[test]
     fn a_link_that_had_answered_may_reconnect_at_once() {
-        let mut link = Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 });
+        let mut link =
+            Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 }, 1);
         link.answered = true;
         link.back_off(&LinkFault::Closed);
         assert_eq!(link.prepare(), Ok(()));

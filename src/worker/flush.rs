@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
+
+use tokio::task::yield_now;
 
 use super::Worker;
 use super::sessions::PAUSE_AT_OUTPUT;
@@ -12,37 +13,51 @@ use crate::shard::fault::LinkFault;
 
 /// Runs for as long as the worker does.
 pub async fn run(worker: Rc<RefCell<Worker>>) {
-    poll_fn(|cx| {
-        let worker = &mut *worker.borrow_mut();
-        if worker.ready.waker.is_none() {
-            worker.ready.waker = Some(cx.waker().clone());
+    loop {
+        poll_fn(|cx| worker.borrow_mut().ready.poll_scheduled(cx)).await;
+        while worker.borrow_mut().flush_ready() {
+            // Looks for new events without waiting for them, and handles those first.
+            yield_now().await;
         }
-        worker.flush_ready();
-        Poll::<()>::Pending
-    })
-    .await;
+    }
 }
 
 impl Worker {
-    /// Writes to all connections on the list. Links go first: the sooner a shard has work the
-    /// better.
-    pub fn flush_ready(&mut self) {
+    /// Writes to all connections on the list; true when some were put off and are to be flushed
+    /// after one more look for events. Links go first: the sooner a shard has work the better.
+    ///
+    /// A session that is owed more is put off once: its pipeline's commands went to several shards,
+    /// and what the others say is likely to be here already. One write then does for all.
+    pub fn flush_ready(&mut self) -> bool {
         self.ready.flushing();
         let mut links = std::mem::take(&mut self.ready.links);
         for number in links.drain(..) {
             self.flush_link(number);
         }
         let mut sessions = std::mem::take(&mut self.ready.sessions);
-        for number in sessions.drain(..) {
-            self.flush_session(number);
-        }
-        // A flush can put others on the lists; the buffers are worth keeping when it did not.
+        sessions.retain(|&number| {
+            let put_off = self.puts_off(number);
+            if !put_off {
+                self.flush_session(number);
+            }
+            put_off
+        });
+        let put_off = !sessions.is_empty();
+        // A flush can put others on the lists.
+        sessions.append(&mut self.ready.sessions);
+        self.ready.sessions = sessions;
         if self.ready.links.is_empty() {
             self.ready.links = links;
         }
-        if self.ready.sessions.is_empty() {
-            self.ready.sessions = sessions;
-        }
+        put_off
+    }
+
+    /// Whether a session's flush waits for one more look for events.
+    fn puts_off(&mut self, number: u32) -> bool {
+        let Some(session) = self.sessions.get_mut(number as usize) else { return false };
+        let is_owed_more = !session.replies.is_empty() && session.output.len() < ENOUGH_TO_WRITE;
+        session.put_off = is_owed_more && !session.put_off;
+        session.put_off
     }
 
     /// Writes what the kernel takes of a link's requests.
@@ -53,6 +68,10 @@ impl Worker {
         if link.wants_write {
             return;
         }
+        link.unsent = 0;
+        let counters = &self.counters.pools[link.pool].shards[link.shard];
+        counters.requests.add(std::mem::take(&mut link.requests));
+        counters.request_bytes.add(std::mem::take(&mut link.request_bytes));
         match link.output.flush(socket, &mut self.spare) {
             Ok(true) => self.unblock_sessions(number),
             Ok(false) => {
@@ -107,3 +126,6 @@ impl Worker {
         }
     }
 }
+
+/// From this many bytes on a write is worth its system call, whatever else may come.
+const ENOUGH_TO_WRITE: usize = 16 * 1024;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use super::Worker;
 use super::sessions::{GROW_AT_LEAST, READ_IN_PLACE};
 use crate::client::session::Pause;
+use crate::outbox::{Outbox, SpareBuffers};
 use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
 use crate::route::ring::Ring;
@@ -19,19 +20,6 @@ use crate::shard::link::{Link, LinkState, Part, PartialReply, Pending};
 use crate::socket::Socket;
 
 impl Worker {
-    /// The link that `session` uses to reach `shard`; opened when there is none.
-    #[inline]
-    pub(crate) fn link_of(&mut self, session: u32, shard: usize) -> u32 {
-        let session = &self.sessions[session as usize];
-        let (pool, identity) = (usize::from(session.pool), usize::from(session.identity));
-        let lanes = self.pools[pool].lanes();
-        let place = shard * lanes + session.id as usize % lanes;
-        match self.pools[pool].identities[identity].links[place] {
-            Some(number) => number,
-            None => self.add_link(pool, identity, place),
-        }
-    }
-
     /// Opens the links of the pool's first identity, as `preconnect` wants.
     pub(crate) fn preconnect(&mut self, pool: usize) {
         for place in 0..self.pools[pool].identities[0].links.len() {
@@ -42,8 +30,9 @@ impl Worker {
 
     fn add_link(&mut self, pool: usize, identity: usize, place: usize) -> u32 {
         let shard = place / self.pools[pool].lanes();
+        let limit = self.pools[pool].config.link_output_limit as usize;
         let links = &mut self.pools[pool].identities[identity];
-        let link = Link::new(pool, shard, links.identity.clone());
+        let link = Link::new(pool, shard, links.identity.clone(), limit);
         let number = self.links.insert(Box::new(link)) as u32;
         links.links[place] = Some(number);
         if let Some(this) = self.this.upgrade() {
@@ -63,59 +52,60 @@ impl Worker {
         shard: usize,
         request: Frame<'_>,
     ) {
-        let sent_bytes = request.bytes().len();
-        let Some(link) = self.place(session, sequence, part, shard, sent_bytes) else { return };
-        let output = &mut self.links[link as usize].output;
-        match request {
-            Frame::Small(bytes) => output.extend(bytes, &mut self.spare),
+        self.send_with(session, sequence, part, shard, |output, spare| match request {
+            Frame::Small(bytes) => output.extend(bytes, spare),
             Frame::Large(bytes) => output.push_large(bytes),
-        }
+        });
     }
 
-    /// Like [`Self::send`] for a request that `write` composes right in the link's buffer.
+    /// Like [`Self::send`] for a request that `write` puts into the link's outbox.
+    #[inline]
     pub(crate) fn send_with(
         &mut self,
         session: u32,
         sequence: u32,
         part: Part,
         shard: usize,
-        write: impl FnOnce(&mut Vec<u8>),
+        write: impl FnOnce(&mut Outbox, &mut SpareBuffers),
     ) {
-        if let Some(link) = self.place(session, sequence, part, shard, 0) {
-            self.links[link as usize].output.write_with(&mut self.spare, write);
-        }
-    }
-
-    /// Enters a request in the queue of its link, whose number is returned for the bytes.
-    #[inline]
-    fn place(
-        &mut self,
-        session: u32,
-        sequence: u32,
-        part: Part,
-        shard: usize,
-        bytes: usize,
-    ) -> Option<u32> {
-        let number = self.link_of(session, shard);
         let client = &mut *self.sessions[session as usize];
-        let pool = &self.pools[usize::from(client.pool)];
-        let link = &mut *self.links[number as usize];
         client.outstanding += 1;
         let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
-        if let Some(fault) = pool.fault(shard).or_else(|| link.prepare().err()) {
-            self.fail(pending, shard, &fault);
-            return None;
-        }
-        link.in_flight.push_back(pending);
+        let known = self.pools[usize::from(client.pool)].link(client, shard);
+        let number = match known {
+            Some(number) if self.links[number as usize].takes_requests() => number,
+            _ => match self.open_link(session, shard) {
+                Ok(number) => number,
+                Err(fault) => return self.fail(pending, shard, &fault),
+            },
+        };
+        let client = &mut *self.sessions[session as usize];
+        let link = &mut *self.links[number as usize];
+        let before = link.output.len();
+        write(&mut link.output, &mut self.spare);
+        link.enter(pending, link.output.len() - before);
         self.ready.link(link, number);
-        if link.output.len() as u64 > pool.config.link_output_limit && client.pause == Pause::No {
+        if link.output.len() > link.output_limit && client.pause == Pause::No {
             client.pause = Pause::Link;
             link.blocked.push(session);
         }
-        let counters = &self.counters.pools[usize::from(client.pool)].shards[shard];
-        counters.requests.add(1);
-        counters.request_bytes.add(bytes as u64);
-        Some(number)
+    }
+
+    /// Makes the link that `session` uses to reach `shard` ready for requests, if the shard is in
+    /// and was not found dead a moment ago.
+    #[cold]
+    fn open_link(&mut self, session: u32, shard: usize) -> Result<u32, LinkFault> {
+        let client = &self.sessions[session as usize];
+        let pool = usize::from(client.pool);
+        if let Some(fault) = self.pools[pool].fault(shard) {
+            return Err(fault);
+        }
+        let identity = usize::from(client.identity);
+        let place = self.pools[pool].place(client, shard);
+        let known = self.pools[pool].identities[identity].links[place];
+        let number = known.unwrap_or_else(|| self.add_link(pool, identity, place));
+        self.links[number as usize].prepare()?;
+        Ok(number)
     }
 
     /// Answers one request with the error that `fault` is.
@@ -141,6 +131,7 @@ impl Worker {
         let (pool, shard) = (link.pool, link.shard);
         let was_idle = link.in_flight.is_empty();
         let in_flight = std::mem::take(&mut link.in_flight);
+        link.unsent = 0;
         if link.socket.take().is_some() {
             self.counters.pools[pool].shards[shard].server_connections.sub(1);
         }
@@ -389,7 +380,9 @@ impl Worker {
             // A push answers nothing; nobody on a shared link asked for it.
             return true;
         }
-        match link.in_flight.pop_front() {
+        // The front is in flight unless all that wait are still here.
+        let is_due = link.in_flight.len() > link.unsent;
+        match if is_due { link.in_flight.pop_front() } else { None } {
             Some(pending) => {
                 self.deliver(pending, frame);
                 true

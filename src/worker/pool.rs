@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::client::session::Session;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
 use crate::route::ring::Ring;
@@ -70,10 +71,30 @@ impl PoolState {
         })
     }
 
+    /// Whether the shards are known to have database `db`.
+    pub fn has_db(&self, db: u32) -> bool {
+        self.identities.iter().any(|known| known.identity.db == db)
+    }
+
     /// Links per shard and identity.
     #[inline]
     pub fn lanes(&self) -> usize {
         self.config.server_connections as usize
+    }
+
+    /// The place, among an identity's links, of the one that `session` uses to reach `shard`.
+    #[inline]
+    pub fn place(&self, session: &Session, shard: usize) -> usize {
+        match self.lanes() {
+            1 => shard,
+            lanes => shard * lanes + session.id as usize % lanes,
+        }
+    }
+
+    /// The number of the link that `session` uses to reach `shard`, if there is one already.
+    #[inline]
+    pub fn link(&self, session: &Session, shard: usize) -> Option<u32> {
+        self.identities[usize::from(session.identity)].links[self.place(session, shard)]
     }
 
     /// Shards that take requests or at least fail them: all but the ejected.

@@ -187,14 +187,8 @@ impl Worker {
                     self.ready.session(session, pending.session);
                 }
             }
-            Part::Select { before } => {
-                if frame.bytes().starts_with(b"-") {
-                    let pool = &self.pools[usize::from(session.pool)];
-                    session.identity = before;
-                    session.db = pool.identities[usize::from(before)].identity.db;
-                }
-                self.answer(pending.session, pending.sequence, frame);
-            }
+            Part::Select => self.selected(pending.session, pending.sequence, frame),
+            Part::Unclaimed => {}
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }
     }
@@ -204,7 +198,10 @@ impl Worker {
     pub(crate) fn pause_if_full(&mut self, number: u32) {
         let session = &mut self.sessions[number as usize];
         let limit = self.pools[usize::from(session.pool)].config.client_pipeline_limit;
-        if session.replies.len() >= limit as usize || session.waiting_bytes() >= PAUSE_AT_OUTPUT {
+        let is_full =
+            session.replies.len() >= limit as usize || session.waiting_bytes() >= PAUSE_AT_OUTPUT;
+        // A pause for SELECT ends when its shard answers, not before.
+        if is_full && !matches!(session.pause, Pause::Select { .. }) {
             session.pause = Pause::Replies;
             self.ready.session(session, number);
         }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use slab::Slab;
@@ -104,6 +104,14 @@ impl Ready {
             self.links.push(number);
             self.schedule();
         }
+    }
+
+    /// Ready when there is something to flush; otherwise wakes the flush task when there is.
+    pub fn poll_scheduled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.waker.is_none() {
+            self.waker = Some(cx.waker().clone());
+        }
+        if self.scheduled { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Takes note that the flush task runs.

@@ -259,8 +259,9 @@ impl RequestScanner {
 /// `$0\r\n\r\n`.
 const SMALLEST_BULK: usize = 6;
 
-/// Arguments for which an idle scanner keeps room: 8 bytes each.
-const KEPT_ARGUMENTS: usize = 1024;
+/// Arguments for which an idle scanner keeps room, 8 bytes each: thousands of idle sessions have
+/// one each.
+const KEPT_ARGUMENTS: usize = 128;
 
 /// The largest command whose arguments a [`Span`] can tell.
 #[inline]

@@ -22,11 +22,17 @@ pub enum Address {
 impl Address {
     /// Whether the process `pid` itself listens here: a port that answers may be a stranger's.
     pub fn is_listened_on_by(&self, pid: u32) -> bool {
+        // The tables of all sockets are long while another test has thousands of clients: they
+        // are read only once there is something to find.
+        let sockets = sockets_of(pid);
+        if sockets.is_empty() {
+            return false;
+        }
         let inodes = match self {
             Address::Tcp(port) => tcp_listeners(pid, *port),
             Address::Unix(path) => unix_listeners(pid, &path.display().to_string()),
         };
-        !inodes.is_empty() && owns_any_socket(pid, &inodes)
+        inodes.iter().any(|inode| sockets.contains(&format!("socket:[{inode}]")))
     }
 }
 
@@ -61,8 +67,8 @@ pub fn free_port() -> u16 {
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u32 = 22_000;
 
-/// Inodes of sockets that listen on `port`, as `/proc` lists them: before all others, of which
-/// there may be tens of thousands.
+/// Inodes of sockets that listen on `port`, as `/proc` lists them: those that listen come first,
+/// and after them thousands of connections that a busy machine has or had.
 fn tcp_listeners(pid: u32, port: u16) -> Vec<String> {
     let end = format!(":{port:04X}");
     let mut inodes = Vec::new();
@@ -70,7 +76,7 @@ fn tcp_listeners(pid: u32, port: u16) -> Vec<String> {
         let Ok(file) = File::open(format!("/proc/{pid}/net/{table}")) else { continue };
         for line in BufReader::new(file).lines().skip(1).map_while(Result::ok) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            if fields.len() < 10 || fields[3] != TCP_LISTEN {
+            if fields.len() <= 9 || fields[3] != TCP_LISTEN {
                 break;
             }
             if fields[1].ends_with(&end) {
@@ -93,10 +99,9 @@ fn unix_listeners(pid: u32, path: &str) -> Vec<String> {
 const TCP_LISTEN: &str = "0A";
 const UNIX_ACCEPTS: &str = "00010000";
 
-fn owns_any_socket(pid: u32, inodes: &[String]) -> bool {
-    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    files.flatten().filter_map(|file| fs::read_link(file.path()).ok()).any(|target| {
-        let target = target.display().to_string();
-        inodes.iter().any(|inode| target == format!("socket:[{inode}]"))
-    })
+fn sockets_of(pid: u32) -> Vec<String> {
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let targets = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
+    let texts = targets.map(|target| target.display().to_string());
+    texts.filter(|text| text.starts_with("socket:")).collect()
 }

@@ -37,6 +37,12 @@ impl Client {
         Ok(client)
     }
 
+    /// The same connection once more, to send on while another thread reads.
+    pub fn sender(&self) -> Client {
+        let stream = self.stream.get_ref().try_clone().expect("a spare file");
+        Client { stream: BufReader::with_capacity(0, stream) }
+    }
+
     /// How long a read or a write may wait.
     pub fn set_patience(&self, limit: Duration) {
         self.stream.get_ref().set_timeouts(limit).expect("a timeout above zero");
@@ -164,6 +170,12 @@ impl Client {
         }
     }
 
+    /// A second handle to the same connection, to write while this one reads.
+    pub fn try_clone(&self) -> io::Result<Client> {
+        let stream = self.stream.get_ref().try_clone()?;
+        Ok(Client { stream: BufReader::new(stream) })
+    }
+
     /// Says that nothing more will be sent; replies can still be read.
     pub fn close_writing(&self) {
         // An error says that the other side closed first.
@@ -182,6 +194,13 @@ enum Stream {
 }
 
 impl Stream {
+    fn try_clone(&self) -> io::Result<Stream> {
+        Ok(match self {
+            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
+            Stream::Unix(stream) => Stream::Unix(stream.try_clone()?),
+        })
+    }
+
     fn set_timeouts(&self, limit: Duration) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => {

@@ -141,7 +141,7 @@ pub fn honest(command: &[Vec<u8>]) -> Vec<u8> {
     }
 }
 
-fn listen() -> TcpListener {
+pub(super) fn listen() -> TcpListener {
     for _ in 0..10 {
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", super::free_port())) {
             return listener;

@@ -16,6 +16,7 @@ mod client;
 mod fake_shard;
 mod process;
 mod proxy;
+mod relay;
 mod shard;
 mod wire;
 
@@ -24,6 +25,7 @@ pub use client::Client;
 pub use fake_shard::{FakeConnection, FakeShard, honest};
 pub use process::{Process, process_runs};
 pub use proxy::{CIRCLET, Circlet, Nutcracker, Proxy, Refused, pool_yaml};
+pub use relay::Relay;
 pub use shard::Shard;
 pub use wire::{Reply, encode};
 

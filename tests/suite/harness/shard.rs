@@ -44,9 +44,21 @@ impl Shard {
         Shard::at(address, directory, &[]).expect("redis-server starts on a unix socket")
     }
 
-    /// `count` shards.
+    /// `count` shards, which start all at the same time.
     pub fn several(count: usize) -> Vec<Shard> {
-        (0..count).map(|_| Shard::start()).collect()
+        let launch = |_| {
+            let (address, directory) = (Address::Tcp(free_port()), directory());
+            let process = launch(&address, directory.path(), &[]);
+            (address, directory, process)
+        };
+        let launched: Vec<_> = (0..count).map(launch).collect();
+        let wait = |(address, directory, process)| match wait(process, &address) {
+            Some(process) => {
+                Shard { address, arguments: Vec::new(), process: Mutex::new(process), directory }
+            }
+            None => Shard::start(),
+        };
+        launched.into_iter().map(wait).collect()
     }
 
     /// Where it listens.
@@ -113,8 +125,12 @@ fn directory() -> TempDir {
 
 /// Starts a server and waits until it answers; `None` when it ends instead.
 fn serve(address: &Address, directory: &Path, arguments: &[String]) -> Option<Process> {
+    wait(launch(address, directory, arguments), address)
+}
+
+fn launch(address: &Address, directory: &Path, arguments: &[String]) -> Process {
     let log = File::create(directory.join("log")).expect("a file in our own directory");
-    let mut process = Process::start(program(), |command| {
+    Process::start(program(), |command| {
         match address {
             Address::Tcp(port) => {
                 command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
@@ -127,7 +143,10 @@ fn serve(address: &Address, directory: &Path, arguments: &[String]) -> Option<Pr
         command.args(["--enable-debug-command", "yes", "--maxclients", "15000"]);
         command.args(arguments).stdin(Stdio::null()).stdout(log).stderr(Stdio::null());
     })
-    .expect("setpriv is part of util-linux");
+    .expect("setpriv is part of util-linux")
+}
+
+fn wait(mut process: Process, address: &Address) -> Option<Process> {
     let pid = process.pid();
     let up =
         within(super::PATIENCE, || process.exited().is_some() || address.is_listened_on_by(pid));

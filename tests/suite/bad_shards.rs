@@ -1,1 +1,0 @@
-//! What shards send that they should not, and who is told.

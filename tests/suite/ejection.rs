@@ -1,1 +1,0 @@
-//! Shards that die, hang, reset, slow down and return, under load.

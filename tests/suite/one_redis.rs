@@ -1,1 +1,0 @@
-//! Through circlet over three shards, the same replies as from one Redis.

@@ -1,1 +1,0 @@
-//! Replies come in the order of the commands, whatever shard they come from.

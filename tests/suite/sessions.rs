@@ -1,1 +1,0 @@
-//! What a session remembers: its name, protocol, database and password.
