@@ -39,6 +39,12 @@ impl Outbox {
         self.len == 0
     }
 
+    /// Bytes that wait behind the large body that is being written.
+    #[inline]
+    pub fn len_behind_first(&self) -> usize {
+        self.len - self.large.front().map_or(0, |first| first.len() - self.sent)
+    }
+
     /// Queues a copy of `bytes`.
     #[inline]
     pub fn extend(&mut self, bytes: &[u8], spare: &mut SpareBuffers) {

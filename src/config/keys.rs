@@ -237,7 +237,7 @@ pub static KEYS: &[Key] = &[
         name: "client_output_limit",
         default: Without::Text("256mb"),
         takes: Takes::Size(1..=MAX_SIZE, |pool, size| pool.client_output_limit = size),
-        meaning: "How many bytes of replies may wait for a client that does not read them; past it the client is disconnected (Redis: `client-output-buffer-limit`).",
+        meaning: "How many bytes of replies may wait for a client that does not read them; past it the client is disconnected (Redis: `client-output-buffer-limit`). A large reply that is being written does not count.",
         twemproxy: "Keeps them without a limit.",
     },
     Key {

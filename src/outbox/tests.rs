@@ -97,6 +97,21 @@ fn a_tail_that_never_drains_does_not_keep_what_was_written() {
 }
 
 #[test]
+fn only_what_waits_behind_the_first_large_body_is_behind_it() {
+    let mut wire = Wire::new();
+    wire.play(Step::Copy(100));
+    assert_eq!(wire.outbox.len_behind_first(), 100);
+    wire.drain();
+    wire.play(Step::Share(1_000_000));
+    assert_eq!(wire.outbox.len_behind_first(), 0);
+    wire.play(Step::Share(500));
+    wire.play(Step::Copy(20));
+    wire.flush();
+    assert!(wire.outbox.len() < 1_000_520, "something is written");
+    assert_eq!(wire.outbox.len_behind_first(), 520);
+}
+
+#[test]
 fn a_shared_body_is_not_copied() {
     let mut outbox = Outbox::default();
     let body = Bytes::from(vec![b'x'; 100_000]);

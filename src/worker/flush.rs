@@ -102,7 +102,9 @@ impl Worker {
             return self.end_session(number);
         }
         let pool = &self.pools[usize::from(session.pool)];
-        if session.waiting_bytes() as u64 > pool.config.client_output_limit {
+        // A single reply may be as large as Redis lets a value be.
+        let waiting = session.output.len_behind_first() + session.replies.parked_len();
+        if waiting as u64 > pool.config.client_output_limit {
             return self.drop_slow_session(number);
         }
         let limit = pool.config.client_pipeline_limit as usize;

@@ -163,17 +163,17 @@ impl Client {
         }
     }
 
-    /// A second handle to the same connection, to write while this one reads.
-    pub fn try_clone(&self) -> io::Result<Client> {
-        let stream = self.stream.get_ref().try_clone()?;
-        Ok(Client { stream: BufReader::new(stream) })
-    }
-
     /// Resets the connection (RST, not FIN): the other side learns at once that nobody is left.
     pub fn reset(self) {
         if let Stream::Tcp(stream) = self.stream.get_ref() {
             set_socket_linger(stream, Some(Duration::ZERO)).expect("a TCP socket");
         }
+    }
+
+    /// A second handle to the same connection, to write while this one reads.
+    pub fn try_clone(&self) -> io::Result<Client> {
+        let stream = self.stream.get_ref().try_clone()?;
+        Ok(Client { stream: BufReader::new(stream) })
     }
 
     /// Says that nothing more will be sent; replies can still be read.

@@ -201,11 +201,12 @@ impl Proxy {
 
     /// The memory it has in use now, in bytes.
     pub fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")).expect("a line of /proc");
-        kib.trim().parse::<u64>().expect("a number of /proc") * 1024
+        self.memory_line("VmRSS:")
+    }
+
+    /// The most memory it ever had in use, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.memory_line("VmHWM:")
     }
 
     /// Sends it a signal.
@@ -227,6 +228,14 @@ impl Proxy {
     /// Whether it still runs.
     pub fn is_alive(&mut self) -> bool {
         self.process.exited().is_none()
+    }
+
+    fn memory_line(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")).expect("a line of /proc");
+        kib.trim().parse::<u64>().expect("a number of /proc") * 1024
     }
 
     fn start_once(program: &str, text: &str, arguments: &[&str]) -> Result<Proxy, Refused> {
