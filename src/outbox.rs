@@ -64,6 +64,9 @@ impl Outbox {
 
     /// Queues `bytes` without copying them.
     pub fn push_large(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
         if !self.tail.is_empty() {
             let sent_of_tail =
                 if self.large.is_empty() { std::mem::take(&mut self.sent) } else { 0 };
@@ -168,6 +171,10 @@ impl SpareBuffers {
         }
     }
 }
+
+/// From this size on, a frame for which the way is free is written before anything else happens
+/// to it. Below, the copy is cheaper than a system call of its own.
+pub const WRITE_THROUGH: usize = 16 * 1024;
 
 /// Slices in one vectored write; the kernel takes up to 1024, more than a few gain nothing.
 const MAX_SLICES: usize = 64;

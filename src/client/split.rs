@@ -79,8 +79,9 @@ impl Worker {
         for (shard, firsts) in split.by_shard.iter().enumerate() {
             if !firsts.is_empty() {
                 let part = Part::Of(split.part_of[shard]);
-                self.send_with(number, sequence, part, shard, |output, spare| {
-                    output.write_with(spare, |out| write_part(out, request, firsts, group));
+                self.send_with(number, sequence, part, shard, |link, spare| {
+                    link.output.write_with(spare, |out| write_part(out, request, firsts, group));
+                    0
                 });
             }
         }

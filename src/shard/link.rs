@@ -17,7 +17,7 @@ use bytes::BytesMut;
 
 use super::connect::Identity;
 use super::fault::LinkFault;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, WRITE_THROUGH};
 use crate::resp::ReplyScanner;
 use crate::socket::Socket;
 
@@ -150,13 +150,25 @@ impl Link {
         matches!(self.state, LinkState::Up | LinkState::Connecting)
     }
 
-    /// Enters a request, whose `bytes` were queued, among those whose replies are due.
+    /// Enters a request, of which so many bytes were queued and so many written at once, among
+    /// those whose replies are due.
     #[inline]
-    pub fn enter(&mut self, pending: Pending, bytes: usize) {
+    pub fn enter(&mut self, pending: Pending, queued: usize, written: usize) {
         self.in_flight.push_back(pending);
-        self.unsent += 1;
+        self.unsent = if written > 0 { 0 } else { self.unsent + 1 };
         self.requests += 1;
-        self.request_bytes += bytes as u64;
+        self.request_bytes += (queued + written) as u64;
+    }
+
+    /// Writes what the kernel takes of a large request straight from where it was read, when
+    /// nothing waits before it; returns how many bytes that was.
+    #[inline]
+    pub fn write_through(&self, request: &[u8]) -> usize {
+        if request.len() < WRITE_THROUGH || !self.output.is_empty() || self.wants_write {
+            return 0;
+        }
+        // An error shows again when the rest is written.
+        self.socket.as_ref().map_or(0, |socket| socket.try_write(request).unwrap_or(0))
     }
 
     /// Makes ready for requests, waking the link's task to connect where needed; a link that

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use super::Worker;
 use super::sessions::{GROW_AT_LEAST, READ_IN_PLACE};
 use crate::client::session::Pause;
-use crate::outbox::{Outbox, SpareBuffers};
+use crate::outbox::SpareBuffers;
 use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
 use crate::route::ring::Ring;
@@ -52,13 +52,18 @@ impl Worker {
         shard: usize,
         request: Frame<'_>,
     ) {
-        self.send_with(session, sequence, part, shard, |output, spare| match request {
-            Frame::Small(bytes) => output.extend(bytes, spare),
-            Frame::Large(bytes) => output.push_large(bytes),
+        self.send_with(session, sequence, part, shard, |link, spare| {
+            let written = link.write_through(request.bytes());
+            match request {
+                Frame::Small(bytes) => link.output.extend(&bytes[written..], spare),
+                Frame::Large(bytes) => link.output.push_large(bytes.slice(written..)),
+            }
+            written
         });
     }
 
-    /// Like [`Self::send`] for a request that `write` puts into the link's outbox.
+    /// Like [`Self::send`] for a request that `write` puts into the link's outbox, but for the
+    /// bytes that it wrote to the socket at once, whose number it returns.
     #[inline]
     pub(crate) fn send_with(
         &mut self,
@@ -66,7 +71,7 @@ impl Worker {
         sequence: u32,
         part: Part,
         shard: usize,
-        write: impl FnOnce(&mut Outbox, &mut SpareBuffers),
+        write: impl FnOnce(&mut Link, &mut SpareBuffers) -> usize,
     ) {
         let client = &mut *self.sessions[session as usize];
         client.outstanding += 1;
@@ -82,8 +87,8 @@ impl Worker {
         let client = &mut *self.sessions[session as usize];
         let link = &mut *self.links[number as usize];
         let before = link.output.len();
-        write(&mut link.output, &mut self.spare);
-        link.enter(pending, link.output.len() - before);
+        let written = write(link, &mut self.spare);
+        link.enter(pending, link.output.len() - before, written);
         self.ready.link(link, number);
         if link.output.len() > link.output_limit && client.pause == Pause::No {
             client.pause = Pause::Link;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use super::Worker;
 use crate::client::session::{Input, Pause, Session};
+use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
 use crate::shard::link::{Part, Pending};
 use crate::socket::Socket;
@@ -231,8 +232,5 @@ fn make_room(input: &mut Input) {
 pub(crate) const READ_IN_PLACE: usize = 16 * 1024;
 /// How much a buffer for something large grows at least.
 pub(crate) const GROW_AT_LEAST: usize = 1024 * 1024;
-/// From this size on, a reply that is due is written before anything else happens to it. Below,
-/// the copy is cheaper than a system call of its own.
-const WRITE_THROUGH: usize = 16 * 1024;
 /// A client that has this many bytes of replies waiting is not read from.
 pub(crate) const PAUSE_AT_OUTPUT: usize = 1024 * 1024;
