@@ -15,10 +15,6 @@ use crate::shard::fault::LinkFault;
 pub async fn run(worker: Rc<RefCell<Worker>>) {
     loop {
         poll_fn(|cx| worker.borrow_mut().ready.poll_scheduled(cx)).await;
-        if worker.borrow().ready.is_crowded() {
-            // Where many speak at once more of them are likely to be heard already.
-            yield_now().await;
-        }
         while worker.borrow_mut().flush_ready() {
             // Looks for new events without waiting for them, and handles those first.
             yield_now().await;

@@ -1,7 +1,6 @@
 //! All that one thread holds.
 
 use std::cell::RefCell;
-use std::ops::RangeInclusive;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -115,12 +114,6 @@ impl Ready {
         if self.scheduled { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Whether so many connections have bytes to write that one more look for events before the
-    /// writes saves more system calls than it costs.
-    pub fn is_crowded(&self) -> bool {
-        CROWD.contains(&(self.sessions.len() + self.links.len()))
-    }
-
     /// Takes note that the flush task runs.
     pub fn flushing(&mut self) {
         self.scheduled = false;
@@ -165,7 +158,3 @@ impl Clock {
 /// A read takes up to this many bytes: a 64 KiB value and its header come in one, and the buffer
 /// stays in the second-level cache. twemproxy reads 16 KiB at a time.
 const SCRATCH: usize = 128 * 1024;
-
-/// See [`Ready::is_crowded`]. Counted at pipeline 1: 50 clients cost 0.4 system calls a request less,
-/// one client none more; a thousand fill a turn by themselves.
-const CROWD: RangeInclusive<usize> = 4..=32;
