@@ -116,7 +116,7 @@ impl Worker {
     }
 
     /// Lets the sessions go on that waited for the link to drain.
-    fn unblock_sessions(&mut self, number: u32) {
+    pub(super) fn unblock_sessions(&mut self, number: u32) {
         let blocked = std::mem::take(&mut self.links[number as usize].blocked);
         for session in blocked {
             if let Some(session) = self.sessions.get_mut(session as usize)

@@ -13,6 +13,7 @@
 
 mod flush;
 mod links;
+mod pairing;
 mod pool;
 mod sessions;
 mod state;

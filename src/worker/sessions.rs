@@ -5,8 +5,10 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
+
 use super::Worker;
-use crate::client::session::{Input, Pause, Session};
+use crate::client::session::{Pause, Session};
 use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
 use crate::shard::link::{Part, Pending};
@@ -62,7 +64,7 @@ impl Worker {
             }
             let read = match &mut session.input {
                 Some(input) if input.missing >= READ_IN_PLACE => {
-                    make_room(input);
+                    input.missing = make_room(&mut input.bytes, input.missing);
                     ready!(socket.poll_read_onto(cx, &mut input.bytes, input.missing))
                         .map(|count| (count, true))
                 }
@@ -221,16 +223,15 @@ async fn run(worker: Rc<RefCell<Worker>>, number: u32) {
 }
 
 /// Room for what is missing, though never much more at once than has come: a length that is
-/// only announced costs no memory.
-fn make_room(input: &mut Input) {
-    let room = input.missing.min(input.bytes.len().max(GROW_AT_LEAST));
-    input.bytes.reserve(room);
-    input.missing = input.missing.min(input.bytes.capacity() - input.bytes.len());
+/// only announced costs no memory. Returns how much may be read now.
+pub(super) fn make_room(bytes: &mut BytesMut, missing: usize) -> usize {
+    bytes.reserve(missing.min(bytes.len().max(GROW_AT_LEAST)));
+    missing.min(bytes.capacity() - bytes.len())
 }
 
 /// From this many missing bytes on, a command or reply is read right behind what came of it.
 pub(crate) const READ_IN_PLACE: usize = 16 * 1024;
 /// How much a buffer for something large grows at least.
-pub(crate) const GROW_AT_LEAST: usize = 1024 * 1024;
+const GROW_AT_LEAST: usize = 1024 * 1024;
 /// A client that has this many bytes of replies waiting is not read from.
 pub(crate) const PAUSE_AT_OUTPUT: usize = 1024 * 1024;
