@@ -201,7 +201,7 @@ impl Worker {
 
 /// How the replies of all shards become one, by Redis's response policy. Redis says that without
 /// one, arrays of keys are concatenated and other replies are the client's choice.
-fn merge_kind(spec: &Spec) -> MergeKind {
+pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
     match spec.response_policy {
         ResponsePolicy::AggSum => MergeKind::Sum,
         ResponsePolicy::AggMin => MergeKind::Min,

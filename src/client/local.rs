@@ -14,8 +14,6 @@ impl Worker {
     /// Answers a command that circlet answers itself.
     pub(crate) fn local(&mut self, number: u32, local: Local, request: &Request<'_>) {
         match local {
-            Local::Ping => self.ping(number, request),
-            Local::Echo => self.say(number, |writer| writer.bulk(request.arg(1))),
             Local::Time => self.say(number, time),
             Local::Hello => self.hello(number, request),
             Local::Auth => self.auth(number, request),
@@ -38,14 +36,6 @@ impl Worker {
                 }
             }),
         }
-    }
-
-    fn ping(&mut self, number: u32, request: &Request<'_>) {
-        self.say(number, |writer| match request.len() {
-            1 => writer.simple("PONG"),
-            2 => writer.bulk(request.arg(1)),
-            _ => writer.error("ERR wrong number of arguments for 'ping' command"),
-        });
     }
 
     /// SELECT: what follows travels on links that have selected the database. Whether it exists

@@ -7,9 +7,10 @@
 
 use bytes::Bytes;
 
+use super::dispatch;
 use super::intake::frame;
 use crate::command::keys::{self, KeyError, KeyPositions};
-use crate::command::{Keys, RequestPolicy, ResponsePolicy, Spec};
+use crate::command::{Keys, RequestPolicy, Spec};
 use crate::reply::{Merge, MergeKind};
 use crate::resp::{Request, write};
 use crate::shard::link::Part;
@@ -130,11 +131,11 @@ fn group_of(spec: &Spec) -> usize {
     }
 }
 
-/// How the parts of a split command become one reply.
+/// How the parts of a split command become one reply: as those of all shards do, but for arrays,
+/// whose elements go back into the order of the keys.
 fn merge_kind(spec: &Spec) -> MergeKind {
-    match spec.response_policy {
-        ResponsePolicy::AggSum => MergeKind::Sum,
-        ResponsePolicy::AllSucceeded => MergeKind::AllSucceeded,
-        _ => MergeKind::Interleave,
+    match dispatch::merge_kind(spec) {
+        MergeKind::Concatenate => MergeKind::Interleave,
+        kind => kind,
     }
 }

@@ -136,7 +136,7 @@ impl Replies {
         merge.is_complete()
     }
 
-    /// Lets the replies leave that are due; returns the merges that are done, for reuse.
+    /// Lets the replies leave that are due.
     pub fn release(&mut self, out: &mut Outbox, spare: &mut SpareBuffers) {
         while let Some(slot) = self.slots.front_mut() {
             match slot {

@@ -33,7 +33,7 @@ impl Worker {
         if session.waker.is_none() {
             session.waker = Some(cx.waker().clone());
         }
-        ready!(self.poll_session_write(number, cx));
+        self.resume_writing(number, cx);
         if self.timeouts() {
             self.clock.refresh();
         }
@@ -41,13 +41,13 @@ impl Worker {
         self.poll_session_read(number, cx)
     }
 
-    /// Goes on writing once the kernel has room. Pending does not mean that reading must wait.
-    fn poll_session_write(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<()> {
+    /// Goes on writing once the kernel has room.
+    fn resume_writing(&mut self, number: u32, cx: &mut Context<'_>) {
         loop {
             let session = &mut self.sessions[number as usize];
-            let Some(socket) = &session.socket else { return Poll::Ready(()) };
+            let Some(socket) = &session.socket else { return };
             if !session.wants_write || socket.poll_write_ready(cx).is_pending() {
-                return Poll::Ready(());
+                return;
             }
             session.wants_write = false;
             self.flush_session(number);
