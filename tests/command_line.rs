@@ -273,13 +273,17 @@ fn a_daemon_leaves_the_terminal_and_stays_in_its_folder() {
     }
     assert_eq!(fs::read_link(process("cwd")).unwrap(), folder.path().canonicalize().unwrap());
     assert!(fs::read_to_string(process("status")).unwrap().contains("\nUmask:\t0000\n"));
-    // After the name: state, parent, group, session, terminal.
-    let stat = fs::read_to_string(process("stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-    let ours = rustix::process::getsid(None).unwrap().as_raw_nonzero().to_string();
-    assert_ne!(fields[3], ours, "the session is its own");
-    assert_ne!(fields[3], id.to_string(), "and it does not lead it, so it cannot gain a terminal");
-    assert_eq!(fields[4], "0", "it has no terminal");
+    // After the name: state, parent, group, session, terminal. Read as text: a session begun outside
+    // of a container has the number 0 in it, which no process identifier may have.
+    let session_and_terminal = |process: &str| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        (fields[3].to_owned(), fields[4].to_owned())
+    };
+    let (session, terminal) = session_and_terminal(&id.to_string());
+    assert_ne!(session, session_and_terminal("self").0, "the session is its own");
+    assert_ne!(session, id.to_string(), "and it does not lead it, so it cannot gain a terminal");
+    assert_eq!(terminal, "0", "it has no terminal");
     running.signal(Signal::TERM);
     eventually("the end", || !running.lives());
     assert!(!pid_file.exists());
