@@ -6,5 +6,6 @@ pub mod info;
 pub mod intake;
 pub mod listener;
 pub mod local;
+pub(crate) mod procedure;
 pub mod session;
 pub mod split;

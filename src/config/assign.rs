@@ -111,6 +111,7 @@ fn blank(name: &str) -> Pool {
         max_nesting: 0,
         client_output_limit: 0,
         link_output_limit: 0,
+        private_links: 0,
         client_pipeline_limit: 0,
     }
 }

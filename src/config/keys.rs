@@ -248,6 +248,13 @@ pub static KEYS: &[Key] = &[
         twemproxy: "Keeps them without a limit.",
     },
     Key {
+        name: "private_links",
+        default: Without::Text("4096"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.private_links = number as u32),
+        meaning: "How many connections of one worker to one shard sessions may have to themselves: each client that waits (BLPOP), watches (WATCH) or has a MULTI open over several round trips has one.",
+        twemproxy: NEW,
+    },
+    Key {
         name: "client_pipeline_limit",
         default: Without::Text("4096"),
         takes: Takes::Integer(POSITIVE_INT, |pool, number| {

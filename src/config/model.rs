@@ -85,6 +85,8 @@ pub struct Pool {
     pub link_output_limit: u64,
     /// Requests of one session that may be in flight; past it the session is not read from.
     pub client_pipeline_limit: u32,
+    /// `private_links`: of one worker to one shard.
+    pub private_links: u32,
 }
 
 /// A shard as configured.
