@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::intake::frame;
+use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
 use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
@@ -24,8 +25,8 @@ impl Worker {
                 return self.say(number, |writer| writer.raw(&reply));
             }
         };
-        if !self.sessions[number as usize].authenticated && !spec.flags.contains(Flags::NO_AUTH) {
-            return self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+        if self.sessions[number as usize].special.any() && !self.admits(number, spec) {
+            return;
         }
         match (spec.handling, &spec.keys) {
             (Handling::Keyed, &Keys::At(index)) => {
@@ -52,6 +53,18 @@ impl Worker {
             (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
             (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
         }
+    }
+
+    /// Whether a session that is set apart may have the command handled as usual; otherwise it has
+    /// been seen to.
+    #[cold]
+    fn admits(&mut self, number: u32, spec: &'static Spec) -> bool {
+        let special = self.sessions[number as usize].special;
+        if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
+            self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+            return false;
+        }
+        true
     }
 
     fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
@@ -100,6 +113,7 @@ impl Worker {
             rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
         match stray {
             None => self.forward(number, shard, frame(request, whole)),
+            Some(_) if self.across_shards(number, spec, request) => {}
             Some(stray) => self.refuse_cross_slot(
                 number,
                 spec,

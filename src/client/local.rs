@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::session::{Pause, Session};
+use super::session::{Pause, Session, Special};
 use crate::command::{Local, answer};
 use crate::reply::slots::Frame;
 use crate::resp::{Request, Writer, write};
@@ -89,7 +89,9 @@ impl Worker {
         let session = &mut self.sessions[number as usize];
         session.db = config.redis_db;
         session.protocol = Default::default();
-        session.authenticated = config.redis_auth.is_none();
+        if config.redis_auth.is_some() {
+            session.special.set(Special::STRANGER);
+        }
         session.about = None;
         self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::{PoolState, Worker, flush};
+use super::{Call, PoolState, Shared, Worker, flush};
 use crate::admin::counters::WorkerCounters;
 use crate::config::Pool;
 use crate::route::ring::Ring;
@@ -40,6 +40,8 @@ pub enum Message {
         /// The ring over those that are in.
         ring: Arc<Ring>,
     },
+    /// Something to do.
+    Call(Call),
     /// The process ends.
     Stop,
 }
@@ -64,6 +66,10 @@ pub struct Setup {
     pub counters: Arc<WorkerCounters>,
     /// Tells the control thread of shards that fail.
     pub failures: UnboundedSender<Failure>,
+    /// What the workers know of each other.
+    pub shared: Arc<Shared>,
+    /// What it is told.
+    pub inbox: UnboundedReceiver<Message>,
 }
 
 /// A running worker.
@@ -109,27 +115,27 @@ impl Handle {
 }
 
 /// Starts a worker on a thread of its own.
-pub fn start(setup: Setup) -> io::Result<Handle> {
-    let (messages, inbox) = unbounded_channel();
+pub fn start(setup: Setup, messages: UnboundedSender<Message>) -> io::Result<Handle> {
     let counters = Arc::clone(&setup.counters);
     let thread = std::thread::Builder::new()
         .name(format!("worker-{}", setup.index))
-        .spawn(move || run(setup, inbox))?;
+        .spawn(move || run(setup))?;
     Ok(Handle { messages, thread, counters, assigned: 0 })
 }
 
-fn run(setup: Setup, inbox: UnboundedReceiver<Message>) {
+fn run(setup: Setup) {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .event_interval(EVENT_INTERVAL)
         .build_local(LocalOptions::default())
         .expect("a runtime needs an epoll and an event descriptor, opened at start-up");
-    runtime.block_on(serve(setup, inbox));
+    runtime.block_on(serve(setup));
 }
 
-async fn serve(setup: Setup, mut inbox: UnboundedReceiver<Message>) {
+async fn serve(setup: Setup) {
     let pools = setup.pools.into_iter().map(|(pool, ring)| PoolState::new(pool, ring)).collect();
-    let worker = Worker::new(pools, setup.counters, setup.failures);
+    let Setup { index, counters, failures, shared, mut inbox, .. } = setup;
+    let worker = Worker::new(pools, counters, failures, index, shared);
     tokio::task::spawn_local(flush::run(Rc::clone(&worker)));
     start_timeouts(&worker);
     open_preconnected(&worker);
@@ -139,6 +145,7 @@ async fn serve(setup: Setup, mut inbox: UnboundedReceiver<Message>) {
             Message::Health { pool, shards, ring } => {
                 worker.borrow_mut().apply_health(pool, &shards, ring);
             }
+            Message::Call(Call(what)) => what(&mut worker.borrow_mut()),
             Message::Stop => break,
         }
     }
