@@ -1,5 +1,6 @@
 //! The places kept for replies, and how several replies become one.
 
+pub mod info;
 pub mod merge;
 pub mod slots;
 
