@@ -1,9 +1,11 @@
 //! A connection from outside: the session.
 
 pub mod dispatch;
+mod gather;
 pub mod greeting;
 pub mod info;
 pub mod intake;
+mod iteration;
 pub mod listener;
 pub mod local;
 pub(crate) mod procedure;

@@ -12,12 +12,13 @@
 pub mod rules;
 pub mod values;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rules::{Rule, SECTIONS, rule};
 
 /// What circlet says of itself: section, field, value.
-pub type Own = Vec<(&'static str, &'static str, String)>;
+pub type Own = Vec<(&'static str, Cow<'static, str>, String)>;
 
 /// One section: its title as the shards write it, and all values of each field in the order that
 /// they appeared in.
@@ -66,10 +67,12 @@ pub fn merge(texts: &[&str], own: &Own, wanted: &Wanted) -> String {
     texts.join("\r\n")
 }
 
-/// The title of a section that circlet writes: as Redis does, the first letter large.
+/// The title of a section: Redis's own have a large first letter.
 fn title(name: &str) -> String {
     let mut title = name.to_owned();
-    if let Some(first) = title.get_mut(..1) {
+    if SECTIONS.contains(&name)
+        && let Some(first) = title.get_mut(..1)
+    {
         first.make_ascii_uppercase();
     }
     title
@@ -117,7 +120,7 @@ impl<'a> Section<'a> {
         let mut own: Vec<(&str, &str)> = own
             .iter()
             .filter(|(section, _, _)| *section == name)
-            .map(|(_, field, value)| (*field, value.as_str()))
+            .map(|(_, field, value)| (&**field, value.as_str()))
             .collect();
         let mut lines = Vec::new();
         for (field, values) in self.sorted(&name) {

@@ -21,11 +21,11 @@ const B: &str = "# Server\r\nredis_version:6.2.1\r\nprocess_id:12\r\n\r\n\
 
 fn own() -> Own {
     vec![
-        ("server", "redis_mode", "standalone".into()),
-        ("server", "process_id", "99".into()),
-        ("clients", "connected_clients", "3".into()),
-        ("replication", "role", "master".into()),
-        ("cluster", "cluster_enabled", "0".into()),
+        ("server", "redis_mode".into(), "standalone".into()),
+        ("server", "process_id".into(), "99".into()),
+        ("clients", "connected_clients".into(), "3".into()),
+        ("replication", "role".into(), "master".into()),
+        ("cluster", "cluster_enabled".into(), "0".into()),
     ]
 }
 
