@@ -51,7 +51,8 @@ impl Worker {
                 self.refuse(number, spec, NO_BLOCKING);
             }
             (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
-            (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
+            (Handling::Scan, _) => self.scan(number, request),
+            (Handling::Gather(gather), _) => self.gather(number, gather, request),
         }
     }
 
@@ -232,7 +233,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
 const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
-const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

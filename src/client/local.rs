@@ -23,7 +23,6 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
-            Local::Info => self.info(number, request),
             Local::ClientId
             | Local::ClientGetName
             | Local::ClientSetName
@@ -95,13 +94,6 @@ impl Worker {
         session.about = None;
         self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));
-    }
-
-    fn info(&mut self, number: u32, request: &Request<'_>) {
-        let wanted: Vec<String> =
-            request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).collect();
-        let text = super::info::text(self.pool_of(number), &wanted);
-        self.say(number, |writer| writer.verbatim(&text));
     }
 
     fn client(&mut self, number: u32, local: Local, request: &Request<'_>) {
