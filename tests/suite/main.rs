@@ -5,6 +5,7 @@ mod bad_clients;
 mod bad_shards;
 mod demo;
 mod ejection;
+mod every_command;
 mod harness;
 mod harness_works;
 mod limits;
