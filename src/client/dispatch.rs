@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::intake::frame;
 use super::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::command::{self, CommandError, Handling, Keys, ResponsePolicy, Spec, keys};
 use crate::reply::slots::Frame;
 use crate::reply::{Merge, MergeKind};
 use crate::resp::Request;
@@ -15,7 +15,8 @@ use crate::worker::Worker;
 impl Worker {
     /// Handles one command; `whole` is its bytes when they are in a buffer of their own.
     pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
-        let spec = match command::resolve(request) {
+        let spec = command::resolve(request).or_else(|error| self.learned(number, request, error));
+        let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
             Err(error) => {
@@ -51,6 +52,20 @@ impl Worker {
             }
             (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
             (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
+        }
+    }
+
+    /// What the pool's shards told of a command that the table lacks.
+    #[cold]
+    fn learned(
+        &self,
+        number: u32,
+        request: &Request<'_>,
+        error: CommandError,
+    ) -> Result<&'static Spec, CommandError> {
+        match error {
+            CommandError::WrongArity(_) => Err(error),
+            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
         }
     }
 

@@ -9,6 +9,7 @@ mod docs;
 mod glob;
 mod info;
 pub mod keys;
+pub mod learned;
 mod parse;
 pub mod reference;
 mod resolve;
@@ -18,6 +19,7 @@ pub mod table;
 
 pub use bits::{Categories, Flags, KeyFlags};
 pub use keys::{KeyError, KeyPositions};
+pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,

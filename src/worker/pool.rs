@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::client::session::Session;
+use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
 use crate::route::ring::Ring;
@@ -22,6 +23,8 @@ pub struct PoolState {
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
     pub identities: Vec<IdentityLinks>,
+    /// What the shards have beyond the command table.
+    pub learned: Arc<Learned>,
     /// What clients may send.
     pub request_limits: RequestLimits,
     /// What shards may send.
@@ -46,6 +49,7 @@ impl PoolState {
         let mut pool = Self {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
+            learned: Arc::default(),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

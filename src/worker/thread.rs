@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{PoolState, Worker, flush};
 use crate::admin::counters::WorkerCounters;
+use crate::command::Learned;
 use crate::config::Pool;
 use crate::route::ring::Ring;
 use crate::shard::connect::set_options;
@@ -39,6 +40,13 @@ pub enum Message {
         shards: Arc<[ShardHealth]>,
         /// The ring over those that are in.
         ring: Arc<Ring>,
+    },
+    /// The shards of a pool told of commands that the table lacks.
+    Learned {
+        /// Index of the pool.
+        pool: usize,
+        /// All that any of them told.
+        learned: Arc<Learned>,
     },
     /// The process ends.
     Stop,
@@ -138,6 +146,9 @@ async fn serve(setup: Setup, mut inbox: UnboundedReceiver<Message>) {
             Message::Client { stream, pool, id } => accept(&worker, stream, pool, id),
             Message::Health { pool, shards, ring } => {
                 worker.borrow_mut().apply_health(pool, &shards, ring);
+            }
+            Message::Learned { pool, learned } => {
+                worker.borrow_mut().pools[pool].learned = learned;
             }
             Message::Stop => break,
         }

@@ -7,6 +7,7 @@ mod demo;
 mod ejection;
 mod harness;
 mod harness_works;
+mod learned;
 mod limits;
 mod one_redis;
 mod pipeline_order;
