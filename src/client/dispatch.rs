@@ -6,7 +6,7 @@ use super::intake::frame;
 use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::command::{self, CommandError, Handling, Keys, ResponsePolicy, Spec, keys};
 use crate::reply::slots::Frame;
 use crate::reply::{Merge, MergeKind};
 use crate::resp::Request;
@@ -16,7 +16,8 @@ use crate::worker::Worker;
 impl Worker {
     /// Handles one command; `whole` is its bytes when they are in a buffer of their own.
     pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
-        let spec = match command::resolve(request) {
+        let spec = command::resolve(request).or_else(|error| self.learned(number, request, error));
+        let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
             Err(error) => {
@@ -68,6 +69,20 @@ impl Worker {
         true
     }
 
+    /// What the pool's shards told of a command that the table lacks.
+    #[cold]
+    fn learned(
+        &self,
+        number: u32,
+        request: &Request<'_>,
+        error: CommandError,
+    ) -> Result<&'static Spec, CommandError> {
+        match error {
+            CommandError::WrongArity(_) => Err(error),
+            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
+        }
+    }
+
     fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
         let name = spec.name.replace('|', " ").to_uppercase();
         let text = format!("ERR {name} is not served: {why}");
@@ -114,6 +129,7 @@ impl Worker {
             rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
         match stray {
             None => self.forward(number, shard, frame(request, whole)),
+            Some(_) if self.across_shards(number, spec, request) => {}
             Some(stray) => self.refuse_cross_slot(
                 number,
                 spec,

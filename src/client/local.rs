@@ -1,5 +1,6 @@
 //! Commands that circlet answers itself, for they concern the session and not its keys.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::{Pause, Session, Special};
@@ -29,12 +30,27 @@ impl Worker {
             | Local::ClientSetInfo
             | Local::ClientInfo
             | Local::ClientList => self.client(number, local, request),
+            Local::Command
+            | Local::CommandCount
+            | Local::CommandList
+            | Local::CommandInfo
+            | Local::CommandDocs
+            | Local::CommandGetKeys
+            | Local::CommandGetKeysAndFlags => self.about_commands(number, local, request),
             _ => self.say(number, |writer| {
                 if !answer::reply(local, request, writer) {
                     writer.error("ERR circlet has no answer to this command");
                 }
             }),
         }
+    }
+
+    fn about_commands(&mut self, number: u32, local: Local, request: &Request<'_>) {
+        let learned = Arc::clone(&self.pool_of(number).learned);
+        self.say(number, |writer| {
+            let answered = answer::about_commands(local, request, &learned, writer);
+            debug_assert!(answered, "the caller sends COMMAND's subcommands only");
+        });
     }
 
     /// SELECT: what follows travels on links that have selected the database. Whether it exists

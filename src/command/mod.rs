@@ -10,6 +10,7 @@ pub mod gather;
 mod glob;
 mod info;
 pub mod keys;
+pub mod learned;
 mod parse;
 pub mod reference;
 mod resolve;
@@ -20,6 +21,7 @@ pub mod table;
 pub use bits::{Categories, Flags, KeyFlags};
 pub use gather::Gather;
 pub use keys::{KeyError, KeyPositions};
+pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,

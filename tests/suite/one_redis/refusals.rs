@@ -141,7 +141,6 @@ fn what_needs_a_session_with_state_is_refused_clearly() {
         "CLIENT PAUSE 1000",
         "CLIENT KILL ID 1",
         "ACL WHOAMI",
-        "MIGRATE h 1 k 0 5",
     ] {
         let text = refusal(&mut pair.through, &words(line));
         assert!(text.starts_with("ERR "), "{line}: {text}");
