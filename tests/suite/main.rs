@@ -14,3 +14,4 @@ mod one_redis;
 mod pipeline_order;
 mod real_clients;
 mod sessions;
+mod whole_keyspace;
