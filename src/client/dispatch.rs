@@ -113,6 +113,7 @@ impl Worker {
             rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
         match stray {
             None => self.forward(number, shard, frame(request, whole)),
+            Some(_) if self.across_shards(number, spec, request) => {}
             Some(stray) => self.refuse_cross_slot(
                 number,
                 spec,

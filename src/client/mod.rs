@@ -1,5 +1,6 @@
 //! A connection from outside: the session.
 
+mod cross_shard;
 pub mod dispatch;
 pub mod greeting;
 pub mod info;

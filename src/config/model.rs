@@ -57,6 +57,8 @@ pub struct Pool {
     pub server_failure_limit: u32,
     /// What ejection does to the ring.
     pub ejection: Ejection,
+    /// What becomes of commands whose keys live on several shards.
+    pub cross_shard: CrossShard,
     /// The time between two heartbeats to one shard.
     pub heartbeat_interval: Duration,
     /// How long a heartbeat may go unanswered.
@@ -172,6 +174,16 @@ pub enum Distribution {
     Random,
     /// Rendezvous (highest random weight): exact weights, least movement; for new pools.
     Rendezvous,
+}
+
+/// What becomes of a command whose keys live on several shards and that cannot be split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrossShard {
+    /// It is answered with `-CROSSSLOT`.
+    #[default]
+    Refuse,
+    /// It is done in several steps, which is not atomic.
+    Allow,
 }
 
 /// What the ejection of a shard does to the keys of the others.
