@@ -8,6 +8,7 @@ mod ejection;
 mod every_command;
 mod harness;
 mod harness_works;
+mod learned;
 mod limits;
 mod one_redis;
 mod pipeline_order;
