@@ -195,7 +195,7 @@ pub(crate) fn integer(digits: &[u8]) -> Option<i64> {
 }
 
 /// The number of a database, or Redis's own error.
-fn database(digits: &[u8]) -> Result<u32, &'static str> {
+pub(crate) fn database(digits: &[u8]) -> Result<u32, &'static str> {
     let number = integer(digits).ok_or("ERR value is not an integer or out of range")?;
     let number = i32::try_from(number)
         .map_err(|_| "ERR value is out of range, value must between -2147483648 and 2147483647")?;

@@ -12,3 +12,4 @@ pub mod local;
 pub(crate) mod procedure;
 pub mod session;
 pub mod split;
+pub mod transaction;

@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 
 use super::Worker;
 use super::sessions::PAUSE_AT_OUTPUT;
-use crate::client::session::Pause;
+use crate::client::session::{Pause, Special};
 use crate::shard::fault::LinkFault;
 
 /// Runs for as long as the worker does.
@@ -111,6 +111,9 @@ impl Worker {
         let has_room = drained && session.waiting_bytes() < PAUSE_AT_OUTPUT;
         if session.pause == Pause::Drained && session.replies.is_empty() {
             session.pause = Pause::No;
+            session.wake();
+        }
+        if session.special.has(Special::TRANSACTION) && session.awaits_private_link() {
             session.wake();
         }
         if session.pause == Pause::Replies && has_room && session.replies.len() <= limit / 2 {

@@ -20,6 +20,8 @@ pub struct PoolState {
     pub config: Arc<Pool>,
     /// Key in, live shard out.
     pub ring: Arc<Ring>,
+    /// How often keys have moved because a shard went or came back.
+    pub moves: u32,
     /// The health of each shard.
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
@@ -52,6 +54,7 @@ impl PoolState {
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
         let live = ShardHealth { state: State::Live, since: Instant::now(), cause: "".into() };
         let mut pool = Self {
+            moves: 0,
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
