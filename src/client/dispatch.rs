@@ -50,7 +50,7 @@ impl Worker {
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
                 self.refuse(number, spec, NO_BLOCKING);
             }
-            (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
+            (Handling::Subscription, _) => self.subscription(number, spec, request, whole),
             (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
         }
     }
@@ -62,6 +62,9 @@ impl Worker {
         let special = self.sessions[number as usize].special;
         if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+            return false;
+        }
+        if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
             return false;
         }
         true
@@ -231,7 +234,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 
 const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
-const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
 const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.

@@ -8,5 +8,8 @@ pub mod intake;
 pub mod listener;
 pub mod local;
 pub(crate) mod procedure;
+mod publish;
+mod pubsub;
 pub mod session;
 pub mod split;
+pub mod subscription;

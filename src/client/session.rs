@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::subscription::Subscriber;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
@@ -54,6 +55,8 @@ pub struct Session {
     pub since: Instant,
     /// The link that it has to itself, while it needs one.
     pub private: Option<Box<PrivateLink>>,
+    /// The channels it listens to, while there are any.
+    pub subscriber: Option<Box<Subscriber>>,
     /// What it told of itself; most clients tell nothing.
     pub about: Option<Box<About>>,
 }
@@ -132,6 +135,8 @@ pub enum Pause {
     Drained,
     /// A procedure works on its last command.
     Procedure,
+    /// Shards were asked for what it subscribes to. It is listened to, lest it leave unnoticed.
+    Subscribing,
     /// It waits on its private link for something to happen. It is listened to, lest it leave
     /// unnoticed.
     Blocked,
@@ -159,6 +164,7 @@ impl Session {
             db,
             special: if authenticated { Special::NONE } else { Special::STRANGER },
             private: None,
+            subscriber: None,
             socket: Some(socket),
             replies: Replies::default(),
             output: Outbox::default(),

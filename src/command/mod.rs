@@ -6,7 +6,7 @@
 pub mod answer;
 pub mod bits;
 mod docs;
-mod glob;
+pub mod glob;
 mod info;
 pub mod keys;
 mod parse;

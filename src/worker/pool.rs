@@ -11,6 +11,7 @@ use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
+    /// Who listens to what.
+    pub hub: Hub,
 }
 
 /// The links of one identity.
@@ -52,6 +55,7 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

@@ -10,5 +10,6 @@ mod harness_works;
 mod limits;
 mod one_redis;
 mod pipeline_order;
+mod pubsub;
 mod real_clients;
 mod sessions;
