@@ -49,9 +49,9 @@ impl Worker {
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
                 self.refuse(number, spec, NO_BLOCKING);
             }
-            (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
             (Handling::Scan, _) => self.scan(number, request),
             (Handling::Gather(gather), _) => self.gather(number, gather, request),
+            (Handling::Subscription, _) => self.subscription(number, spec, request, whole),
         }
     }
 
@@ -72,6 +72,9 @@ impl Worker {
         }
         if special.has(Special::TRANSACTION) {
             return self.admits_in_transaction(number, spec, request, whole);
+        }
+        if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
+            return false;
         }
         true
     }
@@ -263,7 +266,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 }
 
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
-const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

@@ -24,6 +24,9 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
+            Local::Ping if self.is_in_subscriber_mode(number) => {
+                self.ping_subscribed(number, request)
+            }
             Local::ClientId
             | Local::ClientGetName
             | Local::ClientSetName
@@ -100,6 +103,7 @@ impl Worker {
     }
 
     fn reset(&mut self, number: u32) {
+        self.leave_all(number);
         let config = self.pool_of(number).config.clone();
         let session = &mut self.sessions[number as usize];
         session.db = config.redis_db;

@@ -12,6 +12,7 @@ use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
+    /// Who listens to what.
+    pub hub: Hub,
 }
 
 /// The links of one identity.
@@ -59,6 +62,7 @@ impl PoolState {
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
             learned: Arc::default(),
+            hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

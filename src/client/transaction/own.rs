@@ -89,7 +89,7 @@ impl Worker {
             return Vec::new();
         };
         let session = &mut self.sessions[number as usize];
-        let replies = std::mem::replace(&mut session.replies, Replies::default());
+        let replies = std::mem::take(&mut session.replies);
         let output = std::mem::take(&mut session.output);
         self.local(number, local, &request);
         let session = &mut self.sessions[number as usize];

@@ -111,8 +111,10 @@ impl Worker {
                 self.place_by_keys(number, spec, request)
             }
             Handling::AnyShard | Handling::Transaction => Some(Place::Any),
-            Handling::FanOut | Handling::Scan if is_alone => Some(Place::Any),
-            Handling::FanOut | Handling::Scan => self.refuse_within(number, spec, WHOLE_KEYSPACE),
+            Handling::FanOut | Handling::Gather(_) | Handling::Scan if is_alone => Some(Place::Any),
+            Handling::FanOut | Handling::Gather(_) | Handling::Scan => {
+                self.refuse_within(number, spec, WHOLE_KEYSPACE)
+            }
             Handling::Local(local) => self.place_of_local(number, spec, local, request),
             Handling::Refused(why) => self.refuse_within(number, spec, why),
             Handling::Subscription => self.refuse_within(number, spec, NO_LISTENING),
