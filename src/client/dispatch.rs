@@ -48,7 +48,7 @@ impl Worker {
             (Handling::Refused(why), _) => self.refuse(number, spec, why),
             (Handling::Transaction, _) => self.refuse(number, spec, NO_TRANSACTIONS),
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
-                self.refuse(number, spec, NO_BLOCKING);
+                self.blocking(number, spec, request, whole);
             }
             (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
             (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
@@ -102,24 +102,38 @@ impl Worker {
             Ok(keys) => keys,
             Err(error) => return self.say(number, |writer| writer.error(&error.to_string())),
         };
-        let Some((&first, rest)) = keys.split_first() else {
-            // EVAL with no keys and its like: any shard does.
-            let shard = self.pool_of(number).any_shard();
-            return self.forward(number, shard, frame(request, whole));
-        };
-        let ring = self.ring_of(number);
-        let shard = ring.shard(request.arg(first as usize));
-        let stray =
-            rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
-        match stray {
-            None => self.forward(number, shard, frame(request, whole)),
-            Some(stray) => self.refuse_cross_slot(
-                number,
-                spec,
-                request.arg(first as usize),
-                request.arg(stray as usize),
-            ),
+        if let Some(shard) = self.common_shard(number, spec, request, &keys) {
+            self.forward(number, Some(shard), frame(request, whole));
         }
+    }
+
+    /// The shard on which all these keys live; otherwise the client has been told.
+    pub(crate) fn common_shard(
+        &mut self,
+        number: u32,
+        spec: &Spec,
+        request: &Request<'_>,
+        keys: &[u32],
+    ) -> Option<usize> {
+        let ring = self.ring_of(number);
+        let (shard, stray) = match keys.split_first() {
+            // EVAL with no keys and its like: any shard does.
+            None => (self.pool_of(number).any_shard(), None),
+            Some((&first, rest)) => {
+                let shard = ring.shard(request.arg(first as usize));
+                let strays = |key: &&u32| ring.shard(request.arg(**key as usize)) != shard;
+                (shard, rest.iter().find(strays).map(|&stray| (first, stray)))
+            }
+        };
+        if let Some((first, stray)) = stray {
+            let (first, stray) = (request.arg(first as usize), request.arg(stray as usize));
+            self.refuse_cross_slot(number, spec, first, stray);
+            return None;
+        }
+        if shard.is_none() {
+            self.refuse_nobody_in(number);
+        }
+        shard
     }
 
     /// SORT reads keys that only its patterns name: each pattern must be pinned to the shard of
@@ -229,7 +243,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 }
 
 const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
-const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
 const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
 const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
 

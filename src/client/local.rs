@@ -24,6 +24,7 @@ impl Worker {
             }
             Local::Reset => self.reset(number),
             Local::Info => self.info(number, request),
+            Local::ClientUnblock => self.client_unblock(number, request),
             Local::ClientId
             | Local::ClientGetName
             | Local::ClientSetName

@@ -1,5 +1,6 @@
 //! A connection from outside: the session.
 
+pub(crate) mod blocking;
 pub mod dispatch;
 pub mod greeting;
 pub mod info;
@@ -9,3 +10,5 @@ pub mod local;
 pub(crate) mod procedure;
 pub mod session;
 pub mod split;
+pub(crate) mod unblock;
+pub(crate) mod wait;

@@ -48,7 +48,7 @@ impl Worker {
         if session.socket.is_none() {
             return self.forget_session(number);
         }
-        if session.pause == Pause::Procedure {
+        if matches!(session.pause, Pause::Procedure | Pause::Blocked) {
             session.pause = Pause::No;
         }
         session.wake();
@@ -111,4 +111,4 @@ impl Steps {
 }
 
 /// What a procedure reads when the worker ends under it.
-const GONE: &[u8] = b"-ERR circlet is shutting down\r\n";
+pub(super) const GONE: &[u8] = b"-ERR circlet is shutting down\r\n";

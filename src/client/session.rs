@@ -9,7 +9,7 @@ use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
 use crate::socket::Socket;
-use crate::worker::PrivateLink;
+use crate::worker::{Loan, PrivateLink};
 
 /// See the module. An idle session is this struct, its task and the socket; it has no buffers.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub struct Session {
     pub since: Instant,
     /// The link that it has to itself, while it needs one.
     pub private: Option<Box<PrivateLink>>,
+    /// Links lent to the one command that it waits for.
+    pub loans: Vec<Loan>,
     /// What it told of itself; most clients tell nothing.
     pub about: Option<Box<About>>,
 }
@@ -159,6 +161,7 @@ impl Session {
             db,
             special: if authenticated { Special::NONE } else { Special::STRANGER },
             private: None,
+            loans: Vec::new(),
             socket: Some(socket),
             replies: Replies::default(),
             output: Outbox::default(),

@@ -215,6 +215,7 @@ locals! {
     ClientInfo,
     ClientList,
     ClientCapa,
+    ClientUnblock,
     ClientHelp,
 }
 

@@ -13,6 +13,7 @@
 
 mod flush;
 mod links;
+mod loans;
 mod pairing;
 mod pool;
 mod private;
@@ -21,6 +22,7 @@ mod shared;
 mod state;
 mod thread;
 
+pub use loans::Loan;
 pub use pool::PoolState;
 pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};

@@ -140,6 +140,7 @@ impl Worker {
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
         self.shared.clients.remove(&id);
         self.close_private(number);
+        self.close_loans(number);
     }
 
     /// Ends a session that does not read its replies.
@@ -233,6 +234,8 @@ impl Worker {
             Part::Select => self.selected(pending.session, pending.sequence, frame),
             Part::Unclaimed => {}
             Part::Asked => self.tell_asker(pending, &frame),
+            Part::Blocking => self.unblocked(pending.session, pending.sequence, frame),
+            Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }
     }

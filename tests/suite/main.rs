@@ -3,6 +3,7 @@
 
 mod bad_clients;
 mod bad_shards;
+mod blocking;
 mod demo;
 mod ejection;
 mod harness;
@@ -11,4 +12,5 @@ mod limits;
 mod one_redis;
 mod pipeline_order;
 mod real_clients;
+
 mod sessions;
