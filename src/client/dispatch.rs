@@ -6,7 +6,7 @@ use super::intake::frame;
 use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::command::{self, CommandError, Handling, Keys, ResponsePolicy, Spec, keys};
 use crate::reply::slots::Frame;
 use crate::reply::{Merge, MergeKind};
 use crate::resp::Request;
@@ -16,7 +16,8 @@ use crate::worker::Worker;
 impl Worker {
     /// Handles one command; `whole` is its bytes when they are in a buffer of their own.
     pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
-        let spec = match command::resolve(request) {
+        let spec = command::resolve(request).or_else(|error| self.learned(number, request, error));
+        let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
             Err(error) => {
@@ -51,7 +52,8 @@ impl Worker {
                 self.blocking(number, spec, request, whole);
             }
             (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
-            (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
+            (Handling::Scan, _) => self.scan(number, request),
+            (Handling::Gather(gather), _) => self.gather(number, gather, request),
         }
     }
 
@@ -65,6 +67,20 @@ impl Worker {
             return false;
         }
         true
+    }
+
+    /// What the pool's shards told of a command that the table lacks.
+    #[cold]
+    fn learned(
+        &self,
+        number: u32,
+        request: &Request<'_>,
+        error: CommandError,
+    ) -> Result<&'static Spec, CommandError> {
+        match error {
+            CommandError::WrongArity(_) => Err(error),
+            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
+        }
     }
 
     fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
@@ -107,11 +123,11 @@ impl Worker {
         }
     }
 
-    /// The shard on which all these keys live; otherwise the client has been told.
+    /// The shard on which all these keys live; otherwise the command has been seen to.
     pub(crate) fn common_shard(
         &mut self,
         number: u32,
-        spec: &Spec,
+        spec: &'static Spec,
         request: &Request<'_>,
         keys: &[u32],
     ) -> Option<usize> {
@@ -126,6 +142,9 @@ impl Worker {
             }
         };
         if let Some((first, stray)) = stray {
+            if self.across_shards(number, spec, request) {
+                return None;
+            }
             let (first, stray) = (request.arg(first as usize), request.arg(stray as usize));
             self.refuse_cross_slot(number, spec, first, stray);
             return None;
@@ -244,7 +263,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 
 const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
 const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
-const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

@@ -1,10 +1,13 @@
 //! A connection from outside: the session.
 
 pub(crate) mod blocking;
+mod cross_shard;
 pub mod dispatch;
+mod gather;
 pub mod greeting;
 pub mod info;
 pub mod intake;
+mod iteration;
 pub mod listener;
 pub mod local;
 pub(crate) mod procedure;

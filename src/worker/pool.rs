@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::private::IdleLinks;
 use crate::client::session::Session;
+use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
 use crate::route::ring::Ring;
@@ -23,6 +24,8 @@ pub struct PoolState {
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
     pub identities: Vec<IdentityLinks>,
+    /// What the shards have beyond the command table.
+    pub learned: Arc<Learned>,
     /// What clients may send.
     pub request_limits: RequestLimits,
     /// What shards may send.
@@ -52,6 +55,7 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            learned: Arc::default(),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,
