@@ -38,6 +38,7 @@ scenario('a job and its result', async () => {
 
 scenario('fifty jobs at once', async () => {
   const { queue, result } = await doubling();
+  queue.setMaxListeners(100);
   const jobs = await queue.addBulk(numbers(50).map((number) => ({ name: 'double', data: { number } })));
   equal(await Promise.all(jobs.map(result)), numbers(50).map((number) => number * 2));
   const { completed, waiting, active } = await queue.getJobCounts();
