@@ -25,6 +25,13 @@ fn celery() {
 }
 
 #[test]
+fn rq() {
+    // Its keys have no tag of their own, but all begin with `rq:`: what is between is `q`.
+    let fleet = Fleet::with_hash_tag("r:");
+    scenarios_succeed_on(&fleet, python("rq_jobs.py"), 6, PENDING);
+}
+
+#[test]
 fn ioredis() {
     every_scenario_succeeds(node("ioredis.mjs"), 60, PENDING);
 }
@@ -68,13 +75,17 @@ fn node(name: &str) -> Command {
     command
 }
 
+#[track_caller]
+fn every_scenario_succeeds(command: Command, least: usize, pending: &[&str]) {
+    scenarios_succeed_on(&Fleet::start(), command, least, pending);
+}
+
 /// Runs a program whose lines are `ok NAME` or `FAILED NAME: why`, at least `least` of them.
 ///
 /// Scenarios of `pending` (names without their variant) may fail for now, unless the environment
 /// says `CLIENTS_PENDING=run`.
 #[track_caller]
-fn every_scenario_succeeds(mut command: Command, least: usize, pending: &[&str]) {
-    let fleet = Fleet::start();
+fn scenarios_succeed_on(fleet: &Fleet, mut command: Command, least: usize, pending: &[&str]) {
     let ended = finished(command.arg(fleet.port()), "");
     let (shown, complaints) = (text(&ended.stdout), text(&ended.stderr));
     let told = shown.lines().filter(|line| line.starts_with("ok ") || line.starts_with("FAILED "));
