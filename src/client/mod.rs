@@ -11,6 +11,8 @@ mod iteration;
 pub mod listener;
 pub mod local;
 pub(crate) mod procedure;
+mod script_admin;
+mod scripts;
 pub mod session;
 pub mod split;
 pub(crate) mod unblock;

@@ -113,6 +113,7 @@ fn blank(name: &str) -> Pool {
         client_output_limit: 0,
         link_output_limit: 0,
         private_links: 0,
+        script_cache: 0,
         client_pipeline_limit: 0,
     }
 }

@@ -12,6 +12,7 @@ use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::shard::scripts::Seen;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
+    /// The scripts that came with EVAL.
+    pub seen_scripts: Seen,
 }
 
 /// The links of one identity.
@@ -55,6 +58,7 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            seen_scripts: Seen::default(),
             learned: Arc::default(),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,

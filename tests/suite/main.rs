@@ -14,5 +14,6 @@ mod limits;
 mod one_redis;
 mod pipeline_order;
 mod real_clients;
+mod scripts;
 
 mod sessions;
