@@ -15,6 +15,7 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+mod scripts;
 
 mod sessions;
 mod whole_keyspace;

@@ -8,11 +8,12 @@ use crate::client::intake::frame;
 use crate::client::local::database;
 use crate::client::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{Handling, Local, Spec};
+use crate::command::{Handling, Local, Script, Spec};
 use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::resp::Request;
 use crate::shard::link::Part;
+use crate::shard::scripts::parse_sha;
 use crate::worker::Worker;
 
 /// Where a command behind MULTI belongs.
@@ -108,6 +109,11 @@ impl Worker {
             | Handling::KeyedUnlessBlocking
             | Handling::Split
             | Handling::Blocking => self.place_by_keys(number, spec, request),
+            Handling::Script(script @ (Script::Run | Script::RunLoaded | Script::Call)) => {
+                self.place_script(number, spec, script, request)
+            }
+            Handling::Script(_) if is_alone => Some(Place::Any),
+            Handling::Script(_) => self.refuse_within(number, spec, WHOLE_KEYSPACE),
             Handling::Subscription if PUBLISHING.contains(&spec.name) => {
                 self.place_by_keys(number, spec, request)
             }
@@ -171,6 +177,34 @@ impl Worker {
         self.doom(number);
         self.refuse_cross_slot(number, spec, &other, request.arg(stray as usize));
         None
+    }
+
+    /// By the script's keys; the shard is given what it lacks before the transaction is sent.
+    fn place_script(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        script: Script,
+        request: &Request<'_>,
+    ) -> Option<Place> {
+        let place = self.place_by_keys(number, spec, request)?;
+        let transaction = &self.sessions[number as usize].transaction;
+        let home = transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
+        let shard = match place {
+            Place::Shard(shard, _) => Some(shard),
+            _ => home.map(|home| home.shard).or_else(|| self.pool_of(number).any_shard()),
+        };
+        match (script, shard) {
+            (Script::RunLoaded, Some(shard)) => {
+                if let Some(sha) = parse_sha(request.arg(1)) {
+                    self.ensure_script(number, shard, sha);
+                }
+            }
+            (Script::Call, Some(shard)) => self.ensure_libraries(number, shard),
+            (Script::Run, _) => self.remember_script(number, request.arg(1)),
+            _ => {}
+        }
+        Some(place)
     }
 
     /// Whether the command may be executed on other shards than the transaction's first, which then
