@@ -3,7 +3,6 @@
 
 use super::Transaction;
 use crate::command::{self, Handling};
-use crate::reply::Replies;
 use crate::resp::reply::elements;
 use crate::resp::{Request, RequestScanner, Scan, write};
 use crate::worker::Worker;
@@ -89,7 +88,7 @@ impl Worker {
             return Vec::new();
         };
         let session = &mut self.sessions[number as usize];
-        let replies = std::mem::replace(&mut session.replies, Replies::default());
+        let replies = std::mem::take(&mut session.replies);
         let output = std::mem::take(&mut session.output);
         self.local(number, local, &request);
         let session = &mut self.sessions[number as usize];
