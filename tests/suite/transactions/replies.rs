@@ -307,3 +307,20 @@ fn a_reply_comes_as_soon_as_redis_gives_it() {
     client.send(b"EXEC\r\n");
     client.expect("*2\r\n+OK\r\n$1\r\n1\r\n");
 }
+
+#[test]
+fn what_the_session_sent_before_is_done_before_a_slow_transaction() {
+    let pair = Pair::start(false);
+    let mut client = pair.proxy.client();
+    let value = "v".repeat(500_000);
+    for round in 0..10 {
+        let large = format!("{round}{value}");
+        client.send(&[encode(&["SET", "{t}k", &large]), encode(&["MULTI"])].concat());
+        client.send(&encode(&["STRLEN", "{t}k"]));
+        // No EXEC yet: the transaction moves to its own link, by itself.
+        client.expect("+OK\r\n+OK\r\n+QUEUED\r\n");
+        client.send(&[encode(&["SET", "{t}k", ""]), encode(&["EXEC"])].concat());
+        client.send(&encode(&["GET", "{t}k"]));
+        client.expect(format!("+QUEUED\r\n*2\r\n:{}\r\n+OK\r\n$0\r\n\r\n", large.len()));
+    }
+}
