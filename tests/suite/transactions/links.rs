@@ -85,6 +85,7 @@ fn a_link_that_had_other_state_is_not_lent_again() {
         assert_eq!(direct.command(&["GET", "{t}k"]), Reply::bulk(value), "{db}");
     }
     // And on the shared link, the database is again what it was.
+    client.command(&["SELECT", "0"]);
     client.pipeline(&["MULTI", "SELECT 5", "SET {t}k five", "EXEC"].map(words));
     assert_eq!(client.command(&["GET", "{t}k"]), Reply::bulk("five"));
     assert_eq!(other.command(&["GET", "{t}k"]), Reply::bulk("zero"));
