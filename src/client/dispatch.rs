@@ -6,7 +6,7 @@ use super::intake::frame;
 use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::command::{self, CommandError, Handling, Keys, ResponsePolicy, Spec, keys};
 use crate::reply::slots::Frame;
 use crate::reply::{Merge, MergeKind};
 use crate::resp::Request;
@@ -16,7 +16,8 @@ use crate::worker::Worker;
 impl Worker {
     /// Handles one command; `whole` is its bytes when they are in a buffer of their own.
     pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
-        let spec = match command::resolve(request) {
+        let spec = command::resolve(request).or_else(|error| self.learned(number, request, error));
+        let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
             Err(error) => return self.reject(number, error, request),
@@ -48,8 +49,9 @@ impl Worker {
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
                 self.refuse(number, spec, NO_BLOCKING);
             }
-            (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
-            (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
+            (Handling::Scan, _) => self.scan(number, request),
+            (Handling::Gather(gather), _) => self.gather(number, gather, request),
+            (Handling::Subscription, _) => self.subscription(number, spec, request, whole),
         }
     }
 
@@ -68,10 +70,27 @@ impl Worker {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
             return false;
         }
+        if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
+            return false;
+        }
         if special.has(Special::TRANSACTION) {
             return self.admits_in_transaction(number, spec, request, whole);
         }
         true
+    }
+
+    /// What the pool's shards told of a command that the table lacks.
+    #[cold]
+    fn learned(
+        &self,
+        number: u32,
+        request: &Request<'_>,
+        error: CommandError,
+    ) -> Result<&'static Spec, CommandError> {
+        match error {
+            CommandError::WrongArity(_) => Err(error),
+            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
+        }
     }
 
     pub(super) fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
@@ -247,8 +266,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 }
 
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
-const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
-const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

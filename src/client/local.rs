@@ -1,5 +1,6 @@
 //! Commands that circlet answers itself, for they concern the session and not its keys.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::{Pause, Session, Special};
@@ -23,19 +24,36 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
-            Local::Info => self.info(number, request),
+            Local::Ping if self.is_in_subscriber_mode(number) => {
+                self.ping_subscribed(number, request)
+            }
             Local::ClientId
             | Local::ClientGetName
             | Local::ClientSetName
             | Local::ClientSetInfo
             | Local::ClientInfo
             | Local::ClientList => self.client(number, local, request),
+            Local::Command
+            | Local::CommandCount
+            | Local::CommandList
+            | Local::CommandInfo
+            | Local::CommandDocs
+            | Local::CommandGetKeys
+            | Local::CommandGetKeysAndFlags => self.about_commands(number, local, request),
             _ => self.say(number, |writer| {
                 if !answer::reply(local, request, writer) {
                     writer.error("ERR circlet has no answer to this command");
                 }
             }),
         }
+    }
+
+    fn about_commands(&mut self, number: u32, local: Local, request: &Request<'_>) {
+        let learned = Arc::clone(&self.pool_of(number).learned);
+        self.say(number, |writer| {
+            let answered = answer::about_commands(local, request, &learned, writer);
+            debug_assert!(answered, "the caller sends COMMAND's subcommands only");
+        });
     }
 
     /// SELECT: what follows travels on links that have selected the database. Whether it exists
@@ -85,6 +103,7 @@ impl Worker {
     }
 
     fn reset(&mut self, number: u32) {
+        self.leave_all(number);
         let config = self.pool_of(number).config.clone();
         let session = &mut self.sessions[number as usize];
         session.db = config.redis_db;
@@ -95,13 +114,6 @@ impl Worker {
         session.about = None;
         self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));
-    }
-
-    fn info(&mut self, number: u32, request: &Request<'_>) {
-        let wanted: Vec<String> =
-            request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).collect();
-        let text = super::info::text(self.pool_of(number), &wanted);
-        self.say(number, |writer| writer.verbatim(&text));
     }
 
     fn client(&mut self, number: u32, local: Local, request: &Request<'_>) {

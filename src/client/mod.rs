@@ -2,12 +2,17 @@
 
 mod cross_shard;
 pub mod dispatch;
+mod gather;
 pub mod greeting;
 pub mod info;
 pub mod intake;
+mod iteration;
 pub mod listener;
 pub mod local;
 pub(crate) mod procedure;
+mod publish;
+mod pubsub;
 pub mod session;
 pub mod split;
+pub mod subscription;
 pub mod transaction;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::subscription::Subscriber;
 use super::transaction::Transaction;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
@@ -57,6 +58,8 @@ pub struct Session {
     pub private: Option<Box<PrivateLink>>,
     /// What it has watched and queued, from WATCH or MULTI to EXEC.
     pub transaction: Option<Box<Transaction>>,
+    /// The channels it listens to, while there are any.
+    pub subscriber: Option<Box<Subscriber>>,
     /// What it told of itself; most clients tell nothing.
     pub about: Option<Box<About>>,
 }
@@ -135,6 +138,8 @@ pub enum Pause {
     Drained,
     /// A procedure works on its last command.
     Procedure,
+    /// Shards were asked for what it subscribes to. It is listened to, lest it leave unnoticed.
+    Subscribing,
     /// It waits on its private link for something to happen. It is listened to, lest it leave
     /// unnoticed.
     Blocked,
@@ -163,6 +168,7 @@ impl Session {
             special: if authenticated { Special::NONE } else { Special::STRANGER },
             private: None,
             transaction: None,
+            subscriber: None,
             socket: Some(socket),
             replies: Replies::default(),
             output: Outbox::default(),

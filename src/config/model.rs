@@ -3,6 +3,7 @@
 //! These types hold only values that were validated; what the user typed lives in the parser
 //! next door, and there is one conversion between the two.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,6 +83,13 @@ pub struct Pool {
     /// Bytes of replies that may wait for one client; past it the client is disconnected
     /// (Redis: client-output-buffer-limit).
     pub client_output_limit: u64,
+    /// The same for a client that subscribes; 0 is no limit.
+    pub pubsub_output_limit: u64,
+    /// A lower limit, which holds for a client that stays above it for
+    /// `pubsub_output_soft_seconds`; 0 is none.
+    pub pubsub_output_soft_limit: u64,
+    /// See `pubsub_output_soft_limit`.
+    pub pubsub_output_soft_seconds: u32,
     /// Bytes of requests that may wait on one link; past it the sessions that use it are not
     /// read from until it drains.
     pub link_output_limit: u64,
@@ -114,6 +122,16 @@ pub enum Address {
     },
     /// The path of a unix socket.
     Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// An address to listen on.

@@ -120,6 +120,9 @@ impl Worker {
             session.pause = Pause::No;
             session.wake();
         }
+        if session.special.has(Special::SUBSCRIBER) {
+            self.drop_slow_subscriber(number);
+        }
     }
 
     /// Lets the sessions go on that waited for the link to drain.

@@ -149,8 +149,10 @@ impl Worker {
         }
         let error = self.error_reply(pool, shard, &fault);
         self.counters.pools[pool].forward_error.add(in_flight.len() as u64);
-        if let Owner::Session(session) = self.links[number as usize].owner {
-            self.private_lost(number, session, &fault);
+        match self.links[number as usize].owner {
+            Owner::Session(session) => self.private_lost(number, session, &fault),
+            Owner::Subscriptions => self.subscriptions_lost(number, &fault),
+            Owner::Shared | Owner::Nobody => {}
         }
         for pending in in_flight {
             self.deliver(pending, Frame::Small(&error));
@@ -201,6 +203,7 @@ impl Worker {
         if self.pools[pool].config.preconnect {
             self.reconnect_live(pool);
         }
+        self.subscriptions_follow(pool);
     }
 
     fn reconnect_live(&mut self, pool: usize) {

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use super::private::IdleLinks;
 use crate::client::session::Session;
+use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
 use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct PoolState {
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
     pub identities: Vec<IdentityLinks>,
+    /// What the shards have beyond the command table.
+    pub learned: Arc<Learned>,
     /// What clients may send.
     pub request_limits: RequestLimits,
     /// What shards may send.
@@ -33,6 +37,8 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
+    /// Who listens to what.
+    pub hub: Hub,
 }
 
 /// The links of one identity.
@@ -55,6 +61,8 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            learned: Arc::default(),
+            hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

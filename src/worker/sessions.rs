@@ -115,7 +115,8 @@ impl Worker {
             let session = &mut self.sessions[number as usize];
             let kept = session.input.as_ref().map_or(0, |input| input.bytes.len());
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
-            if session.pause != Pause::Blocked || kept >= PAUSE_AT_INPUT {
+            let is_heard = matches!(session.pause, Pause::Blocked | Pause::Subscribing);
+            if !is_heard || kept >= PAUSE_AT_INPUT {
                 return Poll::Pending;
             }
             match ready!(socket.poll_read(cx, &mut self.scratch)) {
@@ -137,6 +138,7 @@ impl Worker {
         session.closing = true;
         session.input = None;
         self.ready.session(session, number);
+        self.leave_all(number);
     }
 
     /// Ends the session at once; replies still to come for it are dropped.
@@ -154,6 +156,7 @@ impl Worker {
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
         self.shared.clients.remove(&id);
         self.close_private(number);
+        self.leave_all(number);
     }
 
     /// Ends a session that does not read its replies.
@@ -194,8 +197,10 @@ impl Worker {
     /// A reply for a session that is over.
     #[cold]
     fn deliver_late(&mut self, pending: Pending, frame: &Frame<'_>) {
-        if pending.part == Part::Asked {
-            self.tell_asker(pending, frame);
+        match pending.part {
+            Part::Asked => self.tell_asker(pending, frame),
+            Part::Published => self.forget_published(pending),
+            _ => {}
         }
         self.forget_session(pending.session);
     }
@@ -248,6 +253,7 @@ impl Worker {
             Part::Unclaimed => {}
             Part::Asked => self.tell_asker(pending, &frame),
             Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
+            Part::Published => self.count_published(pending, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }
     }

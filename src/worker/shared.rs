@@ -7,16 +7,21 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::subscription::Registries;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
 pub struct Shared {
     /// All connected clients by their number (CLIENT ID).
     pub clients: DashMap<u64, ClientPlace>,
+    /// What clients listen to, by pool.
+    pub subscriptions: Registries,
     /// When the process began to serve.
     pub started: Instant,
     /// The same for people and for LASTSAVE's kind.
     pub started_at: SystemTime,
+    /// What tells this run of the process from all others: 40 hexadecimal digits, as in Redis.
+    pub run_id: String,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -35,7 +40,15 @@ impl Shared {
     /// For the workers behind these inboxes.
     pub fn new(inboxes: Vec<UnboundedSender<Message>>) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
-        Self { clients: DashMap::new(), started, started_at, inboxes }
+        let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
+        Self {
+            clients: DashMap::new(),
+            subscriptions: Registries::default(),
+            started,
+            started_at,
+            run_id,
+            inboxes,
+        }
     }
 
     /// Lets worker `index` do something when it gets to it, its own worker included.

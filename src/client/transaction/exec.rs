@@ -77,6 +77,7 @@ impl Worker {
             let why = self.pool_of(number).nobody_in();
             return self.fail_exec(number, why);
         };
+        transaction.shard = Some(shard);
         let concerns_session = !transaction.own.is_empty();
         let selects = transaction.selects();
         let last = if concerns_session { Part::Conclusion } else { Part::Whole };
@@ -130,6 +131,7 @@ impl Worker {
         session.pause = Pause::Procedure;
         if let Some(transaction) = &mut session.transaction {
             transaction.phase = Phase::Ending;
+            transaction.shard = transaction.home.as_ref().map(|home| home.shard);
             transaction.conclusion = conclusion;
         }
         self.send_private(number, sequence, Part::Conclusion, Frame::Small(request));
