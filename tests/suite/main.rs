@@ -3,6 +3,7 @@
 
 mod bad_clients;
 mod bad_shards;
+mod blocking;
 mod demo;
 mod ejection;
 mod every_command;
@@ -14,6 +15,7 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+
 mod sessions;
 mod transactions;
 mod whole_keyspace;
