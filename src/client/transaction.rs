@@ -146,7 +146,7 @@ impl Worker {
     ) -> bool {
         let Some(transaction) = &self.sessions[number as usize].transaction else { return true };
         if transaction.phase == Phase::Watching {
-            return self.admits_while_watching(number, spec, request);
+            return self.admits_while_watching(number, spec);
         }
         match spec.handling {
             Handling::Transaction if spec.name != "unwatch" => return true,
