@@ -32,9 +32,7 @@ impl Worker {
 
     /// An EXEC that is malformed discards the transaction, as in Redis.
     pub(super) fn abort(&mut self, number: u32, text: &[u8]) {
-        let text = String::from_utf8_lossy(text);
-        let why = text.strip_prefix("ERR ").unwrap_or(&text);
-        let conclusion = error_frame(&format!("EXECABORT Transaction discarded because of: {why}"));
+        let conclusion = error_frame(&String::from_utf8_lossy(text));
         let session = &self.sessions[number as usize];
         let is_watching = session
             .transaction
