@@ -71,11 +71,11 @@ impl Worker {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
             return false;
         }
-        if special.has(Special::TRANSACTION) {
-            return self.admits_in_transaction(number, spec, request, whole);
-        }
         if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
             return false;
+        }
+        if special.has(Special::TRANSACTION) {
+            return self.admits_in_transaction(number, spec, request, whole);
         }
         true
     }

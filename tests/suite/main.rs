@@ -18,4 +18,5 @@ mod real_clients;
 mod scripts;
 
 mod sessions;
+mod transactions;
 mod whole_keyspace;
