@@ -37,7 +37,7 @@ fn treatment(spec: &Spec) -> String {
         Handling::Local(_) => "answered here",
         Handling::Transaction => "not yet served (transaction)",
         Handling::Blocking => "not yet served (blocking)",
-        Handling::Subscription => "published and listened to as docs/pubsub.md says",
+        Handling::Subscription => "publish and subscribe: see [pubsub.md](pubsub.md)",
         Handling::Scan => "not yet served (cursor)",
         Handling::Refused(reason) => return format!("refused: {reason}"),
     };
