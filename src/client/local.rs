@@ -1,5 +1,6 @@
 //! Commands that circlet answers itself, for they concern the session and not its keys.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::{Pause, Session, Special};
@@ -26,19 +27,33 @@ impl Worker {
             Local::Ping if self.is_in_subscriber_mode(number) => {
                 self.ping_subscribed(number, request)
             }
-            Local::Info => self.info(number, request),
             Local::ClientId
             | Local::ClientGetName
             | Local::ClientSetName
             | Local::ClientSetInfo
             | Local::ClientInfo
             | Local::ClientList => self.client(number, local, request),
+            Local::Command
+            | Local::CommandCount
+            | Local::CommandList
+            | Local::CommandInfo
+            | Local::CommandDocs
+            | Local::CommandGetKeys
+            | Local::CommandGetKeysAndFlags => self.about_commands(number, local, request),
             _ => self.say(number, |writer| {
                 if !answer::reply(local, request, writer) {
                     writer.error("ERR circlet has no answer to this command");
                 }
             }),
         }
+    }
+
+    fn about_commands(&mut self, number: u32, local: Local, request: &Request<'_>) {
+        let learned = Arc::clone(&self.pool_of(number).learned);
+        self.say(number, |writer| {
+            let answered = answer::about_commands(local, request, &learned, writer);
+            debug_assert!(answered, "the caller sends COMMAND's subcommands only");
+        });
     }
 
     /// SELECT: what follows travels on links that have selected the database. Whether it exists
@@ -99,13 +114,6 @@ impl Worker {
         session.about = None;
         self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));
-    }
-
-    fn info(&mut self, number: u32, request: &Request<'_>) {
-        let wanted: Vec<String> =
-            request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).collect();
-        let text = super::info::text(self.pool_of(number), &wanted);
-        self.say(number, |writer| writer.verbatim(&text));
     }
 
     fn client(&mut self, number: u32, local: Local, request: &Request<'_>) {
@@ -191,7 +199,7 @@ pub(crate) fn integer(digits: &[u8]) -> Option<i64> {
 }
 
 /// The number of a database, or Redis's own error.
-fn database(digits: &[u8]) -> Result<u32, &'static str> {
+pub(crate) fn database(digits: &[u8]) -> Result<u32, &'static str> {
     let number = integer(digits).ok_or("ERR value is not an integer or out of range")?;
     let number = i32::try_from(number)
         .map_err(|_| "ERR value is out of range, value must between -2147483648 and 2147483647")?;

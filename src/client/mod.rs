@@ -2,9 +2,11 @@
 
 mod cross_shard;
 pub mod dispatch;
+mod gather;
 pub mod greeting;
 pub mod info;
 pub mod intake;
+mod iteration;
 pub mod listener;
 pub mod local;
 pub(crate) mod procedure;
@@ -13,3 +15,4 @@ mod pubsub;
 pub mod session;
 pub mod split;
 pub mod subscription;
+pub mod transaction;

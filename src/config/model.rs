@@ -3,6 +3,7 @@
 //! These types hold only values that were validated; what the user typed lives in the parser
 //! next door, and there is one conversion between the two.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -121,6 +122,16 @@ pub enum Address {
     },
     /// The path of a unix socket.
     Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// An address to listen on.

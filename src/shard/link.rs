@@ -128,6 +128,8 @@ pub enum Part {
     Published,
     /// One that a procedure waits for; the sequence number is the procedure's place.
     Asked,
+    /// The one that ends a transaction, or the watching of keys.
+    Conclusion,
 }
 
 /// A reply of which some bytes are still to come.

@@ -113,6 +113,9 @@ impl Worker {
             session.pause = Pause::No;
             session.wake();
         }
+        if session.special.has(Special::TRANSACTION) && session.awaits_private_link() {
+            session.wake();
+        }
         if session.pause == Pause::Replies && has_room && session.replies.len() <= limit / 2 {
             session.pause = Pause::No;
             session.wake();

@@ -97,7 +97,7 @@ impl Worker {
     /// Makes the link that `session` uses to reach `shard` ready for requests, if the shard is in
     /// and was not found dead a moment ago.
     #[cold]
-    fn open_link(&mut self, session: u32, shard: usize) -> Result<u32, LinkFault> {
+    pub(super) fn open_link(&mut self, session: u32, shard: usize) -> Result<u32, LinkFault> {
         let client = &self.sessions[session as usize];
         let pool = usize::from(client.pool);
         if let Some(fault) = self.pools[pool].fault(shard) {
@@ -182,6 +182,10 @@ impl Worker {
     pub fn apply_health(&mut self, pool: usize, health: &[ShardHealth], ring: Arc<Ring>) {
         let before = std::mem::replace(&mut self.pools[pool].health, health.to_vec());
         self.pools[pool].ring = ring;
+        let is_ejected = |shard: &ShardHealth| shard.state == State::Ejected;
+        if !before.iter().map(is_ejected).eq(health.iter().map(is_ejected)) {
+            self.pools[pool].moves += 1;
+        }
         let concerned: Vec<u32> = self
             .links
             .iter()

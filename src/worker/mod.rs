@@ -14,6 +14,7 @@
 mod flush;
 mod links;
 mod pairing;
+mod piece;
 mod pool;
 mod private;
 mod sessions;

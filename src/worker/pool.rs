@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::private::IdleLinks;
 use crate::client::session::Session;
+use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
 use crate::route::ring::Ring;
@@ -20,10 +21,14 @@ pub struct PoolState {
     pub config: Arc<Pool>,
     /// Key in, live shard out.
     pub ring: Arc<Ring>,
+    /// How often keys have moved because a shard went or came back.
+    pub moves: u32,
     /// The health of each shard.
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
     pub identities: Vec<IdentityLinks>,
+    /// What the shards have beyond the command table.
+    pub learned: Arc<Learned>,
     /// What clients may send.
     pub request_limits: RequestLimits,
     /// What shards may send.
@@ -52,9 +57,11 @@ impl PoolState {
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
         let live = ShardHealth { state: State::Live, since: Instant::now(), cause: "".into() };
         let mut pool = Self {
+            moves: 0,
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            learned: Arc::default(),
             hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use super::{ClientPlace, Worker};
-use crate::client::session::{Pause, Session};
+use crate::client::session::{Pause, Session, Special};
 use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
 use crate::shard::link::{Part, Pending};
@@ -62,15 +62,20 @@ impl Worker {
             let accepts_commands = session.accepts_commands();
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
             if !accepts_commands {
+                self.input_is_drained(number);
                 return self.poll_leaving(number, cx);
             }
             let read = match &mut session.input {
                 Some(input) if input.missing >= READ_IN_PLACE => {
                     input.missing = make_room(&mut input.bytes, input.missing);
-                    ready!(socket.poll_read_onto(cx, &mut input.bytes, input.missing))
-                        .map(|count| (count, true))
+                    let read = socket.poll_read_onto(cx, &mut input.bytes, input.missing);
+                    read.map_ok(|count| (count, true))
                 }
-                _ => ready!(socket.poll_read(cx, &mut self.scratch)).map(|count| (count, false)),
+                _ => socket.poll_read(cx, &mut self.scratch).map_ok(|count| (count, false)),
+            };
+            let Poll::Ready(read) = read else {
+                self.input_is_drained(number);
+                return Poll::Pending;
             };
             match read {
                 Ok((0, _)) => {
@@ -91,6 +96,14 @@ impl Worker {
                     self.end_session(number);
                 }
             }
+        }
+    }
+
+    /// All that the session has sent is handled, or waits for a pause to end.
+    #[inline]
+    fn input_is_drained(&mut self, number: u32) {
+        if self.sessions[number as usize].special.has(Special::TRANSACTION) {
+            self.settle_transaction(number);
         }
     }
 
@@ -137,6 +150,7 @@ impl Worker {
         session.replies.clear();
         session.output.clear(&mut self.spare);
         session.input = None;
+        session.transaction = None;
         session.wake();
         let id = session.id;
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
@@ -238,6 +252,7 @@ impl Worker {
             Part::Select => self.selected(pending.session, pending.sequence, frame),
             Part::Unclaimed => {}
             Part::Asked => self.tell_asker(pending, &frame),
+            Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
             Part::Published => self.count_published(pending, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }

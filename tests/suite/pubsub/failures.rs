@@ -1,9 +1,13 @@
 //! Shards that fail and return: a client that listens notices the gap, and nothing else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Pair, expect_nothing_upstream, listening, over, subscribe, upstream};
-use crate::harness::{Client, Reply, Shard, encode, eventually};
+use crate::harness::{
+    Circlet, Client, FakeShard, Reply, Shard, encode, eventually, honest, pool_yaml,
+};
 
 const QUICK: &str = "heartbeat_interval: 50\nheartbeat_timeout: 500\nserver_retry_timeout: 100";
 
@@ -112,6 +116,59 @@ fn shard_channels_move_with_the_ring_and_back() {
     eventually("it has its own again", || on_first(&shards[0]) == before);
     eventually("the others only theirs", || shards.iter().map(on_first).sum::<usize>() == 30);
     all_heard("with it");
+}
+
+/// A real connection in mid-air: the shard answers heartbeats, and whoever listens hears nothing.
+#[test]
+fn a_link_that_fell_silent_is_opened_anew() {
+    let subscriptions = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&subscriptions);
+    let fake = FakeShard::start(move |mut link| {
+        let mut listens = false;
+        while let Some(command) = link.read_command() {
+            if command[0].eq_ignore_ascii_case(b"subscribe") {
+                listens = true;
+                link.send("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+                if counted.fetch_add(1, Ordering::SeqCst) < 2 {
+                    return link.keep_silent();
+                }
+                link.send("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n");
+            } else if listens {
+                link.send("*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+            } else {
+                link.send(honest(&command));
+            }
+        }
+    });
+    let settings = "heartbeat_interval: 50\nheartbeat_timeout: 200";
+    let text = pool_yaml("pool", &[fake.server(1, None)], settings);
+    let proxy = Circlet::with_arguments(&text, &["--threads", "1"]);
+    let mut listener = listening(&proxy, "SUBSCRIBE", &["c"]);
+    assert_eq!(message(&mut listener), ("c".into(), "hi".into()));
+    assert!(proxy.log().contains("no reply within timeout"), "{}", proxy.log());
+    // The third answers PING, and stays.
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(subscriptions.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_shard_that_confirms_what_was_not_asked_for_is_not_trusted() {
+    let fake = FakeShard::start(|mut link| {
+        while let Some(command) = link.read_command() {
+            let answer = match &command[0].to_ascii_lowercase()[..] {
+                b"subscribe" => b"*3\r\n$10\r\npsubscribe\r\n$1\r\nc\r\n:1\r\n".to_vec(),
+                _ => honest(&command),
+            };
+            link.send(answer);
+        }
+    });
+    let shard = Shard::start();
+    let servers = [fake.server(1, Some("fake")), shard.server(1, Some("real"))];
+    let proxy = Circlet::with_config(&pool_yaml("pool", &servers, ""));
+    let mut listener = listening(&proxy, "SUBSCRIBE", &["c"]);
+    assert_eq!(shard.client().command(&["PUBLISH", "c", "m"]), Reply::Integer(1));
+    assert_eq!(message(&mut listener), ("c".into(), "m".into()));
+    proxy.expect_log("a reply that nobody asked for");
 }
 
 #[test]
