@@ -43,7 +43,7 @@ fn treatment(spec: &Spec) -> String {
         }
         Handling::Blocking => "by key, on a link of its own",
         Handling::Scan => "one shard after the other, by a cursor over all",
-        Handling::Subscription => "published and listened to as docs/pubsub.md says",
+        Handling::Subscription => "publish and subscribe: see [pubsub.md](pubsub.md)",
         Handling::Refused(reason) => return format!("refused: {reason}"),
     };
     words.to_owned()
