@@ -12,6 +12,7 @@ mod learned;
 mod limits;
 mod one_redis;
 mod pipeline_order;
+mod pubsub;
 mod real_clients;
 mod sessions;
 mod whole_keyspace;
