@@ -1,5 +1,6 @@
 //! A connection from outside: the session.
 
+pub(crate) mod blocking;
 mod cross_shard;
 pub mod dispatch;
 mod gather;
@@ -16,3 +17,5 @@ pub mod session;
 pub mod split;
 pub mod subscription;
 pub mod transaction;
+pub(crate) mod unblock;
+pub(crate) mod wait;

@@ -3,6 +3,7 @@
 
 mod bad_clients;
 mod bad_shards;
+mod blocking;
 mod demo;
 mod ejection;
 mod every_command;
@@ -14,5 +15,6 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+
 mod sessions;
 mod whole_keyspace;
