@@ -17,6 +17,7 @@ mod resolve;
 mod search;
 pub mod spec;
 pub mod table;
+mod treatment;
 
 pub use bits::{Categories, Flags, KeyFlags};
 pub use gather::Gather;
