@@ -10,6 +10,21 @@ fn redis_py() {
 }
 
 #[test]
+fn redis_py_with_asyncio() {
+    every_scenario_succeeds(python("redis_asyncio.py"), 18, PENDING);
+}
+
+#[test]
+fn what_applications_do() {
+    every_scenario_succeeds(python("applications.py"), 13, PENDING);
+}
+
+#[test]
+fn celery() {
+    every_scenario_succeeds(python("celery_tasks.py"), 6, PENDING);
+}
+
+#[test]
 fn ioredis() {
     every_scenario_succeeds(node("ioredis.mjs"), 60, PENDING);
 }
@@ -17,6 +32,11 @@ fn ioredis() {
 #[test]
 fn node_redis() {
     every_scenario_succeeds(node("node_redis.mjs"), 57, PENDING);
+}
+
+#[test]
+fn bullmq() {
+    every_scenario_succeeds(node("bullmq.mjs"), 7, PENDING);
 }
 
 // What the libraries do that circlet does not serve yet.
@@ -27,25 +47,10 @@ const PENDING: &[&str] = &[
     "blocking reads of streams",
     "clients unblock pause and reply",
     "connection settings",
-    "keyspace notifications",
-    "many threads increment under watch",
     "monitor",
-    "order of a thousand messages",
-    "scan iterators",
-    "scan streams",
-    "scans",
-    "scripts",
-    "scripts and functions",
     "settings of a connection",
-    "sharded pubsub",
     "streams and consumer groups",
-    "subscribe and unsubscribe",
-    "subscribe in a thread",
-    "subscribe to patterns",
-    "transactions",
-    "watch conflict and retry",
     "what administrators ask",
-    "who subscribes",
 ];
 
 /// A program of Python that sees redis-py.
