@@ -26,7 +26,7 @@ use crate::shard::health::{Failure, ShardHealth, State};
 use crate::shard::inquiry::Told;
 use crate::shard::lessons::Lessons;
 use crate::shard::monitor::Monitor;
-use crate::worker::{self, Handle, Incoming, Message, Setup};
+use crate::worker::{self, Handle, Incoming, Message, Setup, Shared};
 
 /// A proxy that listens already and serves once it is run.
 pub struct Server {
@@ -91,12 +91,16 @@ impl Server {
             stats,
             max_clients: options.max_clients,
         };
-        for index in 0..options.threads.max(1) {
+        let (inboxes, outboxes): (Vec<_>, Vec<_>) =
+            (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
+        let shared = Arc::new(Shared::new(inboxes.clone()));
+        for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
             server.stats.add_worker(Arc::clone(&counters));
             let pools = server.pools.iter().cloned().zip(server.rings.iter().cloned()).collect();
-            let setup = Setup { index, pools, counters, failures: report.clone() };
-            server.workers.push(worker::start(setup)?);
+            let (failures, shared) = (report.clone(), Arc::clone(&shared));
+            let setup = Setup { index, pools, counters, failures, shared, inbox };
+            server.workers.push(worker::start(setup, messages)?);
         }
         Ok(server)
     }

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::intake::frame;
+use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{self, CommandError, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
 use crate::reply::slots::Frame;
 use crate::reply::{Merge, MergeKind};
 use crate::resp::Request;
@@ -25,8 +26,8 @@ impl Worker {
                 return self.say(number, |writer| writer.raw(&reply));
             }
         };
-        if !self.sessions[number as usize].authenticated && !spec.flags.contains(Flags::NO_AUTH) {
-            return self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+        if self.sessions[number as usize].special.any() && !self.admits(number, spec) {
+            return;
         }
         match (spec.handling, &spec.keys) {
             (Handling::Keyed, &Keys::At(index)) => {
@@ -51,22 +52,21 @@ impl Worker {
                 self.refuse(number, spec, NO_BLOCKING);
             }
             (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
-            (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
+            (Handling::Scan, _) => self.scan(number, request),
+            (Handling::Gather(gather), _) => self.gather(number, gather, request),
         }
     }
 
-    /// What the pool's shards told of a command that the table lacks.
+    /// Whether a session that is set apart may have the command handled as usual; otherwise it has
+    /// been seen to.
     #[cold]
-    fn learned(
-        &self,
-        number: u32,
-        request: &Request<'_>,
-        error: CommandError,
-    ) -> Result<&'static Spec, CommandError> {
-        match error {
-            CommandError::WrongArity(_) => Err(error),
-            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
+    fn admits(&mut self, number: u32, spec: &'static Spec) -> bool {
+        let special = self.sessions[number as usize].special;
+        if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
+            self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+            return false;
         }
+        true
     }
 
     fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
@@ -115,6 +115,7 @@ impl Worker {
             rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
         match stray {
             None => self.forward(number, shard, frame(request, whole)),
+            Some(_) if self.across_shards(number, spec, request) => {}
             Some(stray) => self.refuse_cross_slot(
                 number,
                 spec,
@@ -233,7 +234,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
 const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
-const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

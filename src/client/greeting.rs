@@ -22,7 +22,7 @@ impl Worker {
         };
         let admitted = match hello.credentials {
             Some((user, password)) => self.credentials_fit(number, user, password),
-            None => Ok(self.sessions[number as usize].authenticated),
+            None => Ok(self.sessions[number as usize].is_authenticated()),
         };
         match admitted {
             Ok(true) => {}
@@ -30,7 +30,7 @@ impl Worker {
             Err(text) => return self.say(number, |writer| writer.error(text)),
         }
         let session = &mut self.sessions[number as usize];
-        session.authenticated = true;
+        session.authenticate();
         if let Some(name) = hello.name {
             session.about.get_or_insert_default().name = name.to_vec();
         }
@@ -55,7 +55,7 @@ impl Worker {
         };
         match self.credentials_fit(number, user, password) {
             Ok(_) => {
-                self.sessions[number as usize].authenticated = true;
+                self.sessions[number as usize].authenticate();
                 self.say(number, |writer| writer.simple("OK"));
             }
             Err(text) => self.say(number, |writer| writer.error(text)),

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::session::Input;
+use super::session::{Input, Pause};
 use crate::reply::slots::Frame;
 use crate::resp::{ProtocolError, Request, RequestScanner, Scan, Writer, inline};
 use crate::worker::Worker;
@@ -61,6 +61,9 @@ impl Worker {
                 // No more was read than the command still needed: it is all there is.
                 let bytes = input.bytes.freeze();
                 self.command(number, &Request::new(&bytes, input.scanner.args()), Some(&bytes));
+                if self.sessions[number as usize].pause == Pause::Drained {
+                    return self.keep_for_later(number, &bytes, RequestScanner::default());
+                }
                 self.pause_if_full(number);
             }
             Ok(Scan::More(missing)) => {
@@ -74,11 +77,12 @@ impl Worker {
     /// Handles the whole commands in `bytes` and keeps the rest.
     fn take_commands(&mut self, number: u32, bytes: &[u8], mut scanner: RequestScanner) {
         let limits = self.pools[usize::from(self.sessions[number as usize].pool)].request_limits;
-        let mut start = 0;
+        let (mut start, mut last) = (0, 0);
         while start < bytes.len() {
             if !self.sessions[number as usize].accepts_commands() {
-                return self.keep_for_later(number, &bytes[start..], scanner);
+                break;
             }
+            last = start;
             match scanner.scan(&bytes[start..], &limits) {
                 Ok(Scan::Done(len)) => {
                     let command = &bytes[start..start + len];
@@ -97,8 +101,24 @@ impl Worker {
             }
         }
         scanner.reset();
+        // A command that wants the session drained comes again.
+        let kept =
+            if self.sessions[number as usize].pause == Pause::Drained { last } else { start };
+        if kept < bytes.len() {
+            return self.keep_for_later(number, &bytes[kept..], scanner);
+        }
         self.scanner = scanner;
         self.pause_if_full(number);
+    }
+
+    /// Whether the session is owed nothing; if it is, the command that asked is handled again once
+    /// all has left.
+    pub(crate) fn is_drained(&mut self, number: u32) -> bool {
+        let session = &mut self.sessions[number as usize];
+        if !session.replies.is_empty() {
+            session.pause = Pause::Drained;
+        }
+        session.replies.is_empty()
     }
 
     fn keep_partial(&mut self, number: u32, bytes: &[u8], scanner: RequestScanner, missing: usize) {

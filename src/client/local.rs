@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::session::{Pause, Session};
+use super::session::{Pause, Session, Special};
 use crate::command::{Local, answer};
 use crate::reply::slots::Frame;
 use crate::resp::{Request, Writer, write};
@@ -24,7 +24,6 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
-            Local::Info => self.info(number, request),
             Local::ClientId
             | Local::ClientGetName
             | Local::ClientSetName
@@ -105,17 +104,12 @@ impl Worker {
         let session = &mut self.sessions[number as usize];
         session.db = config.redis_db;
         session.protocol = Default::default();
-        session.authenticated = config.redis_auth.is_none();
+        if config.redis_auth.is_some() {
+            session.special.set(Special::STRANGER);
+        }
         session.about = None;
         self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));
-    }
-
-    fn info(&mut self, number: u32, request: &Request<'_>) {
-        let wanted: Vec<String> =
-            request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).collect();
-        let text = super::info::text(self.pool_of(number), &wanted);
-        self.say(number, |writer| writer.verbatim(&text));
     }
 
     fn client(&mut self, number: u32, local: Local, request: &Request<'_>) {

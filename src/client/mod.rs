@@ -1,10 +1,15 @@
 //! A connection from outside: the session.
 
+mod cross_shard;
 pub mod dispatch;
+mod gather;
 pub mod greeting;
 pub mod info;
 pub mod intake;
+mod iteration;
+mod learned;
 pub mod listener;
 pub mod local;
+pub(crate) mod procedure;
 pub mod session;
 pub mod split;

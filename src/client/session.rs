@@ -9,6 +9,7 @@ use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
 use crate::socket::Socket;
+use crate::worker::PrivateLink;
 
 /// See the module. An idle session is this struct, its task and the socket; it has no buffers.
 #[derive(Debug)]
@@ -21,10 +22,10 @@ pub struct Session {
     pub identity: u16,
     /// The version of RESP that it speaks.
     pub protocol: Protocol,
+    /// What sets it apart from most: 0, or marks of [`Special`].
+    pub special: Special,
     /// The database it selected.
     pub db: u32,
-    /// Whether it may use the pool.
-    pub authenticated: bool,
     /// The socket; `None` once the session is over.
     pub socket: Option<Socket>,
     /// The replies it is owed.
@@ -51,8 +52,54 @@ pub struct Session {
     pub waker: Option<Waker>,
     /// When it connected.
     pub since: Instant,
+    /// The link that it has to itself, while it needs one.
+    pub private: Option<Box<PrivateLink>>,
     /// What it told of itself; most clients tell nothing.
     pub about: Option<Box<About>>,
+}
+
+/// Marks of sessions whose commands are not simply looked up and forwarded; one comparison tells
+/// that a session has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Special(u8);
+
+impl Special {
+    /// As most sessions are.
+    pub const NONE: Self = Self(0);
+    /// It has to say a password first.
+    pub const STRANGER: Self = Self(1);
+    /// It is between MULTI and EXEC.
+    pub const TRANSACTION: Self = Self(2);
+    /// It listens to channels.
+    pub const SUBSCRIBER: Self = Self(4);
+    /// It wants no replies (CLIENT REPLY).
+    pub const MUTED: Self = Self(8);
+    /// What it says is to be shown to MONITOR.
+    pub const MONITORED: Self = Self(16);
+    /// Commands wait by order of CLIENT PAUSE.
+    pub const HELD: Self = Self(32);
+
+    /// Whether any mark is there.
+    #[inline(always)]
+    pub fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Whether `mark` is there.
+    #[inline]
+    pub fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
+
+    /// Sets `mark`.
+    pub fn set(&mut self, mark: Self) {
+        self.0 |= mark.0;
+    }
+
+    /// Takes `mark` away.
+    pub fn clear(&mut self, mark: Self) {
+        self.0 &= !mark.0;
+    }
 }
 
 /// What a client told of itself.
@@ -81,6 +128,13 @@ pub enum Pause {
         /// The database.
         db: u32,
     },
+    /// Its last command is not to be handled before all that it is owed has left.
+    Drained,
+    /// A procedure works on its last command.
+    Procedure,
+    /// It waits on its private link for something to happen. It is listened to, lest it leave
+    /// unnoticed.
+    Blocked,
 }
 
 /// Bytes of a command that is not whole, or of commands that wait for a pause to end.
@@ -103,7 +157,8 @@ impl Session {
             identity: 0,
             protocol: Protocol::Resp2,
             db,
-            authenticated,
+            special: if authenticated { Special::NONE } else { Special::STRANGER },
+            private: None,
             socket: Some(socket),
             replies: Replies::default(),
             output: Outbox::default(),
@@ -130,6 +185,16 @@ impl Session {
     #[inline]
     pub fn accepts_commands(&self) -> bool {
         self.pause == Pause::No && !self.closing
+    }
+
+    /// Whether it may use the pool.
+    pub fn is_authenticated(&self) -> bool {
+        !self.special.has(Special::STRANGER)
+    }
+
+    /// Lets it use the pool.
+    pub fn authenticate(&mut self) {
+        self.special.clear(Special::STRANGER);
     }
 
     /// Bytes that it is owed and that wait here.

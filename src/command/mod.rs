@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod bits;
 mod docs;
+pub mod gather;
 mod glob;
 mod info;
 pub mod keys;
@@ -18,6 +19,7 @@ pub mod spec;
 pub mod table;
 
 pub use bits::{Categories, Flags, KeyFlags};
+pub use gather::Gather;
 pub use keys::{KeyError, KeyPositions};
 pub use learned::Learned;
 pub use resolve::{CommandError, resolve};

@@ -1,6 +1,7 @@
 //! What is known of a command.
 
 use super::bits::{Categories, Flags, KeyFlags};
+use super::gather::Gather;
 
 /// What the table says of one command or subcommand.
 #[derive(Debug, PartialEq)]
@@ -163,6 +164,8 @@ pub enum Handling {
     Split,
     /// Sent to all shards and merged by the response policy.
     FanOut,
+    /// Sent to all shards; circlet makes one reply of theirs.
+    Gather(Gather),
     /// Sent to one shard, any.
     AnyShard,
     /// Answered by circlet.
@@ -208,7 +211,6 @@ locals! {
     Select,
     Quit,
     Reset,
-    Info,
     Command,
     CommandCount,
     CommandList,

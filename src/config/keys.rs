@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::model::{Distribution, Ejection, Hash, KeyBytes};
+use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes};
 use super::reference::{Key, Takes, Without, Word};
 
 /// Where twemproxy keeps the number in a C `int`.
@@ -162,6 +162,16 @@ pub static KEYS: &[Key] = &[
         twemproxy: "Always `rebuild`.",
     },
     Key {
+        name: "cross_shard",
+        default: Without::Text("refuse"),
+        takes: Takes::Word(&[
+            ("refuse", |pool| pool.cross_shard = CrossShard::Refuse),
+            ("allow", |pool| pool.cross_shard = CrossShard::Allow),
+        ]),
+        meaning: "What becomes of a command whose keys live on several shards and that is not the same when split (SUNION, RENAME, LMOVE …): `refuse` answers `-CROSSSLOT`; `allow` does it in several steps, which is not atomic.",
+        twemproxy: "Splits MGET, MSET, DEL, UNLINK and TOUCH; sends all else to the shard of the first key.",
+    },
+    Key {
         name: "heartbeat_interval",
         default: Without::Text("1000"),
         takes: Takes::Milliseconds(POSITIVE_INT, |pool, time| pool.heartbeat_interval = time),
@@ -246,6 +256,13 @@ pub static KEYS: &[Key] = &[
         takes: Takes::Size(1..=MAX_SIZE, |pool, size| pool.link_output_limit = size),
         meaning: "How many bytes of requests may wait on one link; past it the sessions that use it are not read from until it drains.",
         twemproxy: "Keeps them without a limit.",
+    },
+    Key {
+        name: "private_links",
+        default: Without::Text("4096"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.private_links = number as u32),
+        meaning: "How many connections of one worker to one shard sessions may have to themselves: each client that waits (BLPOP), watches (WATCH) or has a MULTI open over several round trips has one.",
+        twemproxy: NEW,
     },
     Key {
         name: "client_pipeline_limit",

@@ -28,6 +28,8 @@ pub enum LinkFault {
     Out(Arc<str>),
     /// The process stops.
     Shutdown,
+    /// Its session ended or left something on it: a private link is closed.
+    Abandoned,
 }
 
 impl LinkFault {
@@ -42,7 +44,7 @@ impl LinkFault {
 
     /// Whether the shard is to blame, so that its health must hear of it.
     pub fn blames_shard(&self) -> bool {
-        !matches!(self, Self::Out(_) | Self::Shutdown)
+        !matches!(self, Self::Out(_) | Self::Shutdown | Self::Abandoned)
     }
 
     /// The text of the error reply, its code first.
@@ -64,11 +66,13 @@ impl LinkFault {
                 " did not reply within timeout; whether the command ran is unknown".into()
             }
             Self::Closed => " closed the link; whether the command ran is unknown".into(),
-            Self::Resolve(why) | Self::Io(why) | Self::Garbage(why) | Self::Out(why) => {
-                format!(": {why}")
+            Self::Resolve(why) | Self::Out(why) => format!(": {why}"),
+            Self::Io(why) | Self::Garbage(why) => {
+                format!(": {why}; whether the command ran is unknown")
             }
             Self::Handshake(_) => String::new(),
             Self::Shutdown => ": circlet is shutting down".into(),
+            Self::Abandoned => " was left by its client".into(),
         }
     }
 }
@@ -83,7 +87,7 @@ impl fmt::Display for LinkFault {
             Self::Io(why) => why,
             Self::Garbage(_) => "Invalid argument",
             Self::Handshake(error) => error,
-            Self::Shutdown => "Connection refused",
+            Self::Shutdown | Self::Abandoned => "Connection refused",
         })
     }
 }

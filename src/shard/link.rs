@@ -61,6 +61,21 @@ pub struct Link {
     pub requests: u64,
     /// Their bytes.
     pub request_bytes: u64,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether its oldest request may wait longer than the pool's `timeout`: it is a blocking one.
+    pub patient: bool,
+}
+
+/// Whose a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// All sessions of its identity share it.
+    Shared,
+    /// One session has it to itself.
+    Session(u32),
+    /// It is private, and nobody has it at present.
+    Nobody,
 }
 
 /// Whether a link can take requests.
@@ -79,6 +94,8 @@ pub enum LinkState {
         /// Why the last one failed.
         fault: LinkFault,
     },
+    /// Never used again: its task ends.
+    Retired,
 }
 
 /// A request whose reply is due.
@@ -105,6 +122,8 @@ pub enum Part {
     Select,
     /// One that no client asked for.
     Unclaimed,
+    /// One that a procedure waits for; the sequence number is the procedure's place.
+    Asked,
 }
 
 /// A reply of which some bytes are still to come.
@@ -140,6 +159,8 @@ impl Link {
             output_limit,
             requests: 0,
             request_bytes: 0,
+            owner: Owner::Shared,
+            patient: false,
         }
     }
 
@@ -180,6 +201,7 @@ impl Link {
             LinkState::BackingOff { until, fault } if Instant::now() < *until => {
                 return Err(fault.clone());
             }
+            LinkState::Retired => return Err(LinkFault::Abandoned),
             LinkState::Idle | LinkState::BackingOff { .. } => {}
         }
         self.state = LinkState::Connecting;
@@ -197,6 +219,12 @@ impl Link {
         self.attempts += 1;
         let until = Instant::now() + backoff(self.attempts, fastrand::f64());
         self.state = LinkState::BackingOff { until, fault: fault.clone() };
+    }
+
+    /// Ends the link for good; its task lets go of its number.
+    pub fn retire(&mut self) {
+        self.state = LinkState::Retired;
+        self.wake();
     }
 
     /// Forgets earlier failures: the shard was found well.

@@ -109,6 +109,10 @@ impl Worker {
         }
         let limit = pool.config.client_pipeline_limit as usize;
         let has_room = drained && session.waiting_bytes() < PAUSE_AT_OUTPUT;
+        if session.pause == Pause::Drained && session.replies.is_empty() {
+            session.pause = Pause::No;
+            session.wake();
+        }
         if session.pause == Pause::Replies && has_room && session.replies.len() <= limit / 2 {
             session.pause = Pause::No;
             session.wake();

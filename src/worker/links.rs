@@ -9,7 +9,7 @@ use crate::reply::slots::Frame;
 use crate::route::ring::Ring;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{Failure, ShardHealth, State};
-use crate::shard::link::{Link, LinkState, Part, Pending};
+use crate::shard::link::{Link, LinkState, Owner, Part, Pending};
 
 impl Worker {
     /// Opens the links of the pool's first identity, as `preconnect` wants.
@@ -23,10 +23,16 @@ impl Worker {
     fn add_link(&mut self, pool: usize, identity: usize, place: usize) -> u32 {
         let shard = place / self.pools[pool].lanes();
         let limit = self.pools[pool].config.link_output_limit as usize;
-        let links = &mut self.pools[pool].identities[identity];
+        let links = &self.pools[pool].identities[identity];
         let link = Link::new(pool, shard, links.identity.clone(), limit);
+        let number = self.start_link(link);
+        self.pools[pool].identities[identity].links[place] = Some(number);
+        number
+    }
+
+    /// Gives a link its number and its task.
+    pub(super) fn start_link(&mut self, link: Link) -> u32 {
         let number = self.links.insert(Box::new(link)) as u32;
-        links.links[place] = Some(number);
         if let Some(this) = self.this.upgrade() {
             tokio::task::spawn_local(pairing::run(this, number));
         }
@@ -106,7 +112,7 @@ impl Worker {
     }
 
     /// Answers one request with the error that `fault` is.
-    fn fail(&mut self, pending: Pending, shard: usize, fault: &LinkFault) {
+    pub(super) fn fail(&mut self, pending: Pending, shard: usize, fault: &LinkFault) {
         let pool = usize::from(self.sessions[pending.session as usize].pool);
         self.counters.pools[pool].forward_error.add(1);
         let error = self.error_reply(pool, shard, fault);
@@ -143,6 +149,9 @@ impl Worker {
         }
         let error = self.error_reply(pool, shard, &fault);
         self.counters.pools[pool].forward_error.add(in_flight.len() as u64);
+        if let Owner::Session(session) = self.links[number as usize].owner {
+            self.private_lost(number, session, &fault);
+        }
         for pending in in_flight {
             self.deliver(pending, Frame::Small(&error));
         }
@@ -193,7 +202,8 @@ impl Worker {
     fn reconnect_live(&mut self, pool: usize) {
         for (_, link) in &mut self.links {
             let is_live = self.pools[pool].health[link.shard].state == State::Live;
-            if link.pool == pool && is_live && matches!(link.state, LinkState::Idle) {
+            let is_idle = link.owner == Owner::Shared && matches!(link.state, LinkState::Idle);
+            if link.pool == pool && is_live && is_idle {
                 let _ = link.prepare();
             }
         }
@@ -213,7 +223,7 @@ impl Worker {
             let timeout = self.pools[link.pool].timeout;
             let oldest = link.in_flight.front();
             matches!((timeout, oldest), (Some(timeout), Some(oldest))
-                if now.wrapping_sub(oldest.queued_at) > timeout)
+                if !link.patient && now.wrapping_sub(oldest.queued_at) > timeout)
         };
         let late: Vec<u32> = self
             .links

@@ -15,10 +15,14 @@ mod flush;
 mod links;
 mod pairing;
 mod pool;
+mod private;
 mod sessions;
+mod shared;
 mod state;
 mod thread;
 
 pub use pool::PoolState;
+pub use private::PrivateLink;
+pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
 pub use thread::{Handle, Incoming, Message, Setup, start};

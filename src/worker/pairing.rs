@@ -175,7 +175,8 @@ impl Worker {
 /// The link's task: connects when there is something to send, then reads until it fails.
 pub(super) async fn run(worker: Rc<RefCell<Worker>>, number: u32) {
     loop {
-        let target = poll_fn(|cx| worker.borrow_mut().poll_wanted(number, cx)).await;
+        let wanted = poll_fn(|cx| worker.borrow_mut().poll_wanted(number, cx)).await;
+        let Some(target) = wanted else { return };
         match connect::open(&target).await {
             Ok(socket) => {
                 worker.borrow_mut().link_up(number, socket);
@@ -192,8 +193,9 @@ pub(super) async fn run(worker: Rc<RefCell<Worker>>, number: u32) {
 }
 
 impl Worker {
-    /// Ready with where to connect as soon as the link is wanted.
-    fn poll_wanted(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<Target> {
+    /// Ready with where to connect as soon as the link is wanted, or with nothing once it never
+    /// will be.
+    fn poll_wanted(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<Option<Target>> {
         let link = &mut self.links[number as usize];
         if !link.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             link.waker = Some(cx.waker().clone());
@@ -202,7 +204,11 @@ impl Worker {
             LinkState::Connecting => {
                 self.counters.pools[link.pool].shards[link.shard].links_opened.add(1);
                 let pool = &self.pools[link.pool].config;
-                Poll::Ready(Target::new(pool, link.shard, link.identity.clone()))
+                Poll::Ready(Some(Target::new(pool, link.shard, link.identity.clone())))
+            }
+            LinkState::Retired => {
+                self.links.remove(number as usize);
+                Poll::Ready(None)
             }
             _ => Poll::Pending,
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::private::IdleLinks;
 use crate::client::session::Session;
 use crate::command::Learned;
 use crate::config::Pool;
@@ -31,6 +32,8 @@ pub struct PoolState {
     pub reply_limits: ReplyLimits,
     /// `timeout` in milliseconds; `None` waits for ever.
     pub timeout: Option<u32>,
+    /// How many private links there are to each shard, lent or idle.
+    pub private_links: Vec<u32>,
 }
 
 /// The links of one identity.
@@ -40,6 +43,8 @@ pub struct IdentityLinks {
     pub identity: Identity,
     /// The number of the link, by shard and lane (`server_connections` lanes a shard).
     pub links: Vec<Option<u32>>,
+    /// Private links that nobody has.
+    pub private: IdleLinks,
 }
 
 impl PoolState {
@@ -50,6 +55,7 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             learned: Arc::default(),
+            private_links: vec![0; config.servers.len()],
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,
@@ -70,7 +76,8 @@ impl PoolState {
         let known = self.identities.iter().position(|known| known.identity == identity);
         known.unwrap_or_else(|| {
             let links = vec![None; self.config.servers.len() * self.lanes()];
-            self.identities.push(IdentityLinks { identity, links });
+            let private = IdleLinks::default();
+            self.identities.push(IdentityLinks { identity, links, private });
             self.identities.len() - 1
         })
     }

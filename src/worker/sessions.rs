@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 
-use super::Worker;
+use super::{ClientPlace, Worker};
 use crate::client::session::{Pause, Session};
 use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
@@ -21,6 +21,8 @@ impl Worker {
         let config = &self.pools[pool].config;
         let session = Session::new(id, pool, config.redis_db, config.redis_auth.is_none(), socket);
         let number = self.sessions.insert(Box::new(session)) as u32;
+        let place = ClientPlace { worker: self.index, session: number, pool };
+        self.shared.clients.insert(id, place);
         let counters = &self.counters.pools[pool];
         counters.client_connections.add(1);
         counters.total_connections.add(1);
@@ -60,7 +62,7 @@ impl Worker {
             let accepts_commands = session.accepts_commands();
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
             if !accepts_commands {
-                return Poll::Pending;
+                return self.poll_leaving(number, cx);
             }
             let read = match &mut session.input {
                 Some(input) if input.missing >= READ_IN_PLACE => {
@@ -92,6 +94,30 @@ impl Worker {
         }
     }
 
+    /// A client that waits for something to happen is listened to, so that its leaving is noticed;
+    /// what it says meanwhile is kept.
+    #[cold]
+    fn poll_leaving(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let session = &mut self.sessions[number as usize];
+            let kept = session.input.as_ref().map_or(0, |input| input.bytes.len());
+            let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
+            if session.pause != Pause::Blocked || kept >= PAUSE_AT_INPUT {
+                return Poll::Pending;
+            }
+            match ready!(socket.poll_read(cx, &mut self.scratch)) {
+                Ok(0) | Err(_) => {
+                    self.counters.pools[usize::from(session.pool)].client_eof.add(1);
+                    self.end_session(number);
+                }
+                Ok(count) => {
+                    let input = session.input.get_or_insert_default();
+                    input.bytes.extend_from_slice(&self.scratch[..count]);
+                }
+            }
+        }
+    }
+
     /// The client will send no more: the session ends when it has all it is owed.
     pub(crate) fn finish_session(&mut self, number: u32) {
         let session = &mut self.sessions[number as usize];
@@ -110,7 +136,10 @@ impl Worker {
         session.output.clear(&mut self.spare);
         session.input = None;
         session.wake();
+        let id = session.id;
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
+        self.shared.clients.remove(&id);
+        self.close_private(number);
     }
 
     /// Ends a session that does not read its replies.
@@ -128,7 +157,7 @@ impl Worker {
     }
 
     /// Forgets a session that is over and that no link refers to.
-    fn forget_session(&mut self, number: u32) {
+    pub(crate) fn forget_session(&mut self, number: u32) {
         if self.sessions[number as usize].is_gone() {
             self.sessions.remove(number as usize);
         }
@@ -140,12 +169,21 @@ impl Worker {
         let session = &mut self.sessions[pending.session as usize];
         session.outstanding -= 1;
         if session.socket.is_none() {
-            return self.forget_session(pending.session);
+            return self.deliver_late(pending, &frame);
         }
         match pending.part {
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
             part => self.deliver_part(pending, part, frame),
         }
+    }
+
+    /// A reply for a session that is over.
+    #[cold]
+    fn deliver_late(&mut self, pending: Pending, frame: &Frame<'_>) {
+        if pending.part == Part::Asked {
+            self.tell_asker(pending, frame);
+        }
+        self.forget_session(pending.session);
     }
 
     /// Puts the reply to command `sequence` in its place.
@@ -194,6 +232,7 @@ impl Worker {
             }
             Part::Select => self.selected(pending.session, pending.sequence, frame),
             Part::Unclaimed => {}
+            Part::Asked => self.tell_asker(pending, &frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }
     }
@@ -205,8 +244,8 @@ impl Worker {
         let limit = self.pools[usize::from(session.pool)].config.client_pipeline_limit;
         let is_full =
             session.replies.len() >= limit as usize || session.waiting_bytes() >= PAUSE_AT_OUTPUT;
-        // A pause for SELECT ends when its shard answers, not before.
-        if is_full && !matches!(session.pause, Pause::Select { .. }) {
+        // A pause for something else ends when that is over, not before.
+        if is_full && matches!(session.pause, Pause::No | Pause::Link) {
             session.pause = Pause::Replies;
             self.ready.session(session, number);
         }
@@ -233,5 +272,7 @@ pub(super) fn make_room(bytes: &mut BytesMut, missing: usize) -> usize {
 pub(crate) const READ_IN_PLACE: usize = 16 * 1024;
 /// How much a buffer for something large grows at least.
 const GROW_AT_LEAST: usize = 1024 * 1024;
+/// So much is read ahead of a client whose last command waits.
+const PAUSE_AT_INPUT: usize = 1024 * 1024;
 /// A client that has this many bytes of replies waiting is not read from.
 pub(crate) const PAUSE_AT_OUTPUT: usize = 1024 * 1024;

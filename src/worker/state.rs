@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use bytes::Bytes;
 use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
-use super::PoolState;
+use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
 use crate::client::split::SplitBuffers;
@@ -43,6 +45,12 @@ pub struct Worker {
     pub(crate) scanner: RequestScanner,
     /// Working space of commands whose keys live on several shards.
     pub(crate) split: SplitBuffers,
+    /// Procedures that wait for a reply.
+    pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
+    /// Which worker it is.
+    pub(crate) index: usize,
+    /// What the workers know of each other.
+    pub(crate) shared: Arc<Shared>,
     /// This very worker, for the tasks that it starts.
     pub(crate) this: Weak<RefCell<Worker>>,
 }
@@ -53,6 +61,8 @@ impl Worker {
         pools: Vec<PoolState>,
         counters: Arc<WorkerCounters>,
         failures: UnboundedSender<Failure>,
+        index: usize,
+        shared: Arc<Shared>,
     ) -> Rc<RefCell<Self>> {
         Rc::new_cyclic(|this| {
             RefCell::new(Self {
@@ -67,6 +77,9 @@ impl Worker {
                 scratch: vec![0; SCRATCH],
                 scanner: RequestScanner::default(),
                 split: SplitBuffers::default(),
+                askers: Slab::new(),
+                index,
+                shared,
                 this: this.clone(),
             })
         })

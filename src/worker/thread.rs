@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::{PoolState, Worker, flush};
+use super::{Call, PoolState, Shared, Worker, flush};
 use crate::admin::counters::WorkerCounters;
 use crate::command::Learned;
 use crate::config::Pool;
@@ -48,6 +48,8 @@ pub enum Message {
         /// All that any of them told.
         learned: Arc<Learned>,
     },
+    /// Something to do.
+    Call(Call),
     /// The process ends.
     Stop,
 }
@@ -72,6 +74,10 @@ pub struct Setup {
     pub counters: Arc<WorkerCounters>,
     /// Tells the control thread of shards that fail.
     pub failures: UnboundedSender<Failure>,
+    /// What the workers know of each other.
+    pub shared: Arc<Shared>,
+    /// What it is told.
+    pub inbox: UnboundedReceiver<Message>,
 }
 
 /// A running worker.
@@ -117,27 +123,27 @@ impl Handle {
 }
 
 /// Starts a worker on a thread of its own.
-pub fn start(setup: Setup) -> io::Result<Handle> {
-    let (messages, inbox) = unbounded_channel();
+pub fn start(setup: Setup, messages: UnboundedSender<Message>) -> io::Result<Handle> {
     let counters = Arc::clone(&setup.counters);
     let thread = std::thread::Builder::new()
         .name(format!("worker-{}", setup.index))
-        .spawn(move || run(setup, inbox))?;
+        .spawn(move || run(setup))?;
     Ok(Handle { messages, thread, counters, assigned: 0 })
 }
 
-fn run(setup: Setup, inbox: UnboundedReceiver<Message>) {
+fn run(setup: Setup) {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .event_interval(EVENT_INTERVAL)
         .build_local(LocalOptions::default())
         .expect("a runtime needs an epoll and an event descriptor, opened at start-up");
-    runtime.block_on(serve(setup, inbox));
+    runtime.block_on(serve(setup));
 }
 
-async fn serve(setup: Setup, mut inbox: UnboundedReceiver<Message>) {
+async fn serve(setup: Setup) {
     let pools = setup.pools.into_iter().map(|(pool, ring)| PoolState::new(pool, ring)).collect();
-    let worker = Worker::new(pools, setup.counters, setup.failures);
+    let Setup { index, counters, failures, shared, mut inbox, .. } = setup;
+    let worker = Worker::new(pools, counters, failures, index, shared);
     tokio::task::spawn_local(flush::run(Rc::clone(&worker)));
     start_timeouts(&worker);
     open_preconnected(&worker);
@@ -150,6 +156,7 @@ async fn serve(setup: Setup, mut inbox: UnboundedReceiver<Message>) {
             Message::Learned { pool, learned } => {
                 worker.borrow_mut().pools[pool].learned = learned;
             }
+            Message::Call(Call(what)) => what(&mut worker.borrow_mut()),
             Message::Stop => break,
         }
     }

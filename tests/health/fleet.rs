@@ -47,6 +47,8 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         client_output_limit: 1 << 20,
         link_output_limit: 1 << 20,
         client_pipeline_limit: 1024,
+        private_links: 1024,
+        cross_shard: circlet::config::CrossShard::Refuse,
     }
 }
 

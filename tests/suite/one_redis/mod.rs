@@ -5,6 +5,7 @@
 //!            └─▶ one redis-server ────────▶ bytes ─┴─▶ equal
 //! ```
 
+mod cross_shard;
 mod every_shard;
 mod keyed;
 mod random;
@@ -19,7 +20,7 @@ use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, pool_yaml};
 pub struct Pair {
     pub shards: Vec<Shard>,
     _single: Shard,
-    _proxy: Proxy,
+    pub proxy: Proxy,
     /// Connected to circlet.
     pub through: Client,
     /// Connected to the one Redis.
@@ -29,12 +30,17 @@ pub struct Pair {
 impl Pair {
     /// All of them empty; keys are placed by what `{}` holds.
     pub fn start() -> Pair {
+        Pair::with("hash_tag: \"{}\"")
+    }
+
+    /// All of them empty, the pool with these settings.
+    pub fn with(settings: &str) -> Pair {
         let mut shards = Shard::several(4);
         let single = shards.remove(3);
         let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
-        let proxy = Circlet::with_config(&pool_yaml("pool", &servers, "hash_tag: \"{}\""));
+        let proxy = Circlet::with_config(&pool_yaml("pool", &servers, settings));
         let (through, direct) = (proxy.client(), single.client());
-        Pair { shards, _single: single, _proxy: proxy, through, direct }
+        Pair { shards, _single: single, proxy, through, direct }
     }
 
     /// Both connections speak RESP3 from here on.

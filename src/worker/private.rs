@@ -1,0 +1,173 @@
+//! Links that one session has to itself, for what would disturb the others on a shared one: state
+//! that a command leaves on a connection (WATCH, an open MULTI), and waiting (BLPOP).
+//!
+//! A private link is lent to a session and comes back clean, or is closed. It ends with its
+//! session: a shard must not go on waiting for a client that is gone.
+
+use super::Worker;
+use crate::reply::slots::Frame;
+use crate::shard::connect::Identity;
+use crate::shard::fault::LinkFault;
+use crate::shard::link::{Link, Owner, Part, Pending};
+
+/// The link that a session has to itself.
+#[derive(Debug)]
+pub struct PrivateLink {
+    /// Its number.
+    pub number: u32,
+    /// The shard it leads to.
+    pub shard: usize,
+    /// Why it failed while the session had it: what was on it is lost.
+    pub lost: Option<LinkFault>,
+}
+
+/// Private links of one identity to one shard that nobody has at present.
+#[derive(Debug, Default)]
+pub struct IdleLinks {
+    /// By shard.
+    idle: Vec<Vec<u32>>,
+}
+
+impl Worker {
+    /// Lends a link to `shard` to the session, which must have none, or says what the client
+    /// reads instead.
+    pub(crate) fn take_private(&mut self, session: u32, shard: usize) -> Result<(), String> {
+        let client = &self.sessions[session as usize];
+        debug_assert!(client.private.is_none(), "one private link a session");
+        let (pool, identity) = (usize::from(client.pool), usize::from(client.identity));
+        let number = match self.pools[pool].fault(shard) {
+            Some(fault) => Err(fault),
+            None => self.idle_private(pool, identity, shard)?,
+        };
+        let ready = number.and_then(|number| {
+            let link = &mut self.links[number as usize];
+            link.owner = Owner::Session(session);
+            link.prepare().map(|()| number).inspect_err(|_| link.owner = Owner::Nobody)
+        });
+        match ready {
+            Ok(number) => {
+                let private = PrivateLink { number, shard, lost: None };
+                self.sessions[session as usize].private = Some(Box::new(private));
+                Ok(())
+            }
+            Err(fault) => {
+                let config = &self.pools[pool].config;
+                Err(fault.reply(&config.servers[shard].name, &config.name))
+            }
+        }
+    }
+
+    /// A private link that nobody has, or a new one while there are not too many.
+    fn idle_private(
+        &mut self,
+        pool: usize,
+        identity: usize,
+        shard: usize,
+    ) -> Result<Result<u32, LinkFault>, String> {
+        let state = &mut self.pools[pool];
+        let idle = &mut state.identities[identity].private.idle;
+        idle.resize_with(state.config.servers.len(), Vec::new);
+        if let Some(number) = idle[shard].pop() {
+            return Ok(Ok(number));
+        }
+        let limit = state.config.private_links;
+        if state.private_links[shard] >= limit {
+            let (shard, pool) = (&state.config.servers[shard].name, &state.config.name);
+            return Err(format!(
+                "ERR max number of private links reached ({limit} of one worker to shard '{shard}' \
+                 of pool '{pool}'; each blocked client, WATCH or open MULTI has one; raise \
+                 private_links)"
+            ));
+        }
+        state.private_links[shard] += 1;
+        let output_limit = state.config.link_output_limit as usize;
+        let as_whom: Identity = state.identities[identity].identity.clone();
+        let mut link = Link::new(pool, shard, as_whom, output_limit);
+        link.owner = Owner::Nobody;
+        Ok(Ok(self.start_link(link)))
+    }
+
+    /// Sends a request on the session's private link, which it must have.
+    pub(crate) fn send_private(
+        &mut self,
+        session: u32,
+        sequence: u32,
+        part: Part,
+        request: Frame<'_>,
+    ) {
+        let client = &mut *self.sessions[session as usize];
+        let Some(private) = &client.private else { return };
+        let (number, shard, lost) = (private.number, private.shard, private.lost.clone());
+        client.outstanding += 1;
+        let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
+        if let Some(fault) = lost {
+            return self.fail(pending, shard, &fault);
+        }
+        let link = &mut *self.links[number as usize];
+        let before = link.output.len();
+        match request {
+            Frame::Small(bytes) => link.output.extend(bytes, &mut self.spare),
+            Frame::Large(bytes) => link.output.push_large(bytes),
+        }
+        link.enter(pending, link.output.len() - before, 0);
+        self.ready.link(link, number);
+    }
+
+    /// The session needs its private link no longer and has left nothing on it.
+    pub(crate) fn return_private(&mut self, session: u32) {
+        let Some(private) = self.sessions[session as usize].private.take() else { return };
+        let link = &mut *self.links[private.number as usize];
+        link.owner = Owner::Nobody;
+        link.patient = false;
+        if !link.in_flight.is_empty() {
+            return self.abandon(private.number);
+        }
+        self.keep_idle(private.number);
+    }
+
+    /// The session needs its private link no longer; what it left there goes with the connection.
+    pub(crate) fn close_private(&mut self, session: u32) {
+        let Some(private) = self.sessions[session as usize].private.take() else { return };
+        let link = &mut *self.links[private.number as usize];
+        link.owner = Owner::Nobody;
+        link.patient = false;
+        self.abandon(private.number);
+    }
+
+    fn abandon(&mut self, number: u32) {
+        self.fail_link(number, LinkFault::Abandoned);
+        self.keep_idle(number);
+    }
+
+    /// Keeps a link that nobody has for the next, or ends it when there are enough.
+    fn keep_idle(&mut self, number: u32) {
+        let link = &mut *self.links[number as usize];
+        let (pool, shard) = (link.pool, link.shard);
+        let identity = self.pools[pool].identity(link.identity.clone());
+        let state = &mut self.pools[pool];
+        let idle = &mut state.identities[identity].private.idle[shard];
+        if idle.len() < KEEP_IDLE {
+            return idle.push(number);
+        }
+        state.private_links[shard] -= 1;
+        if link.socket.is_some() {
+            self.fail_link(number, LinkFault::Abandoned);
+        }
+        self.links[number as usize].retire();
+    }
+
+    /// The connection of a private link is over: its session must not go on as if what it left
+    /// there (WATCH, MULTI) were still there.
+    pub(super) fn private_lost(&mut self, number: u32, session: u32, fault: &LinkFault) {
+        if let Some(session) = self.sessions.get_mut(session as usize)
+            && let Some(private) = &mut session.private
+            && private.number == number
+        {
+            private.lost = Some(fault.clone());
+        }
+    }
+}
+
+/// Idle private links of one identity to one shard that are kept: connecting anew costs a
+/// blocking command a round trip or two, a kept connection costs the shard some 20 KiB.
+const KEEP_IDLE: usize = 16;

@@ -1,0 +1,86 @@
+//! What the workers of a process know of each other: who is connected where, and how to ask.
+
+use std::time::{Instant, SystemTime};
+
+use dashmap::DashMap;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use super::{Message, Worker};
+
+/// Shared by all workers; nothing on the way of a forwarded command looks at it.
+#[derive(Debug)]
+pub struct Shared {
+    /// All connected clients by their number (CLIENT ID).
+    pub clients: DashMap<u64, ClientPlace>,
+    /// When the process began to serve.
+    pub started: Instant,
+    /// The same for people and for LASTSAVE's kind.
+    pub started_at: SystemTime,
+    /// What tells this run of the process from all others: 40 hexadecimal digits, as in Redis.
+    pub run_id: String,
+    inboxes: Vec<UnboundedSender<Message>>,
+}
+
+/// Where a client's session is.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientPlace {
+    /// Index of the worker.
+    pub worker: usize,
+    /// The session's number there.
+    pub session: u32,
+    /// Index of the pool it talks to.
+    pub pool: usize,
+}
+
+impl Shared {
+    /// For the workers behind these inboxes.
+    pub fn new(inboxes: Vec<UnboundedSender<Message>>) -> Self {
+        let (started, started_at) = (Instant::now(), SystemTime::now());
+        let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
+        Self { clients: DashMap::new(), started, started_at, run_id, inboxes }
+    }
+
+    /// Lets worker `index` do something when it gets to it, its own worker included.
+    pub fn tell(&self, index: usize, what: impl FnOnce(&mut Worker) + Send + 'static) {
+        // A worker that has ended needs no telling.
+        let _ = self.inboxes[index].send(Message::Call(Call(Box::new(what))));
+    }
+
+    /// Lets every worker do something.
+    pub fn tell_all(&self, what: impl Fn(&mut Worker) + Send + Clone + 'static) {
+        for index in 0..self.inboxes.len() {
+            self.tell(index, what.clone());
+        }
+    }
+
+    /// Asks every worker; the answers of those that still run, in their order.
+    pub async fn ask_all<T: Send + 'static>(
+        &self,
+        question: impl Fn(&mut Worker) -> T + Send + Clone + 'static,
+    ) -> Vec<T> {
+        let mut answers = Vec::with_capacity(self.inboxes.len());
+        for index in 0..self.inboxes.len() {
+            let (teller, answer) = oneshot::channel();
+            let question = question.clone();
+            self.tell(index, move |worker| {
+                let _ = teller.send(question(worker));
+            });
+            answers.push(answer);
+        }
+        let mut told = Vec::with_capacity(answers.len());
+        for answer in answers {
+            told.extend(answer.await.ok());
+        }
+        told
+    }
+}
+
+/// Something for a worker to do.
+pub struct Call(pub(super) Box<dyn FnOnce(&mut Worker) + Send>);
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Call")
+    }
+}
