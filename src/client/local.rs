@@ -24,6 +24,8 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
+            Local::Cluster => self.cluster(number, request),
+            Local::ClusterMode => self.cluster_mode(number),
             Local::ClientId
             | Local::ClientGetName
             | Local::ClientSetName

@@ -1,5 +1,6 @@
 //! A connection from outside: the session.
 
+mod cluster;
 mod cross_shard;
 pub mod dispatch;
 mod gather;

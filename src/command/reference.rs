@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::docs;
-use super::spec::{Handling, ResponsePolicy, Spec};
+use super::spec::{Handling, Local, ResponsePolicy, Spec};
 use super::table;
 
 /// The page, whole.
@@ -35,6 +35,9 @@ fn treatment(spec: &Spec) -> String {
         Handling::FanOut => return format!("all shards, {}", merged(spec.response_policy)),
         Handling::Gather(gather) => return format!("all shards, {}", gather.describe()),
         Handling::AnyShard => "any shard",
+        Handling::Local(Local::Cluster | Local::ClusterMode) => {
+            "with `cluster_emulation`: answered here, as the one node; otherwise refused"
+        }
         Handling::Local(_) => "answered here",
         Handling::Transaction => "not yet served (transaction)",
         Handling::Blocking => "not yet served (blocking)",

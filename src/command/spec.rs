@@ -227,6 +227,8 @@ locals! {
     ClientList,
     ClientCapa,
     ClientHelp,
+    Cluster,
+    ClusterMode,
 }
 
 /// Redis's request_policy command tip.

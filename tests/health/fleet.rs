@@ -49,6 +49,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         client_pipeline_limit: 1024,
         private_links: 1024,
         cross_shard: circlet::config::CrossShard::Refuse,
+        cluster_emulation: false,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bad_clients;
 mod bad_shards;
+mod cluster;
 mod demo;
 mod ejection;
 mod harness;
