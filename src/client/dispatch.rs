@@ -20,13 +20,11 @@ impl Worker {
         let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
-            Err(error) => {
-                let mut reply = Vec::new();
-                error.append(request, &mut reply);
-                return self.say(number, |writer| writer.raw(&reply));
-            }
+            Err(error) => return self.reject(number, error, request),
         };
-        if self.sessions[number as usize].special.any() && !self.admits(number, spec) {
+        if self.sessions[number as usize].special.any()
+            && !self.admits(number, spec, request, whole)
+        {
             return;
         }
         match (spec.handling, &spec.keys) {
@@ -47,29 +45,41 @@ impl Worker {
             }
             (Handling::Local(local), _) => self.local(number, local, request),
             (Handling::Refused(why), _) => self.refuse(number, spec, why),
-            (Handling::Transaction, _) => self.refuse(number, spec, NO_TRANSACTIONS),
+            (Handling::Transaction, _) => self.transaction_command(number, spec, request),
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
                 self.refuse(number, spec, NO_BLOCKING);
             }
-            (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
             (Handling::Scan, _) => self.scan(number, request),
             (Handling::Gather(gather), _) => self.gather(number, gather, request),
+            (Handling::Subscription, _) => self.subscription(number, spec, request, whole),
         }
     }
 
     /// Whether a session that is set apart may have the command handled as usual; otherwise it has
     /// been seen to.
     #[cold]
-    fn admits(&mut self, number: u32, spec: &'static Spec) -> bool {
+    fn admits(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) -> bool {
         let special = self.sessions[number as usize].special;
         if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
             return false;
         }
+        if special.has(Special::TRANSACTION) {
+            return self.admits_in_transaction(number, spec, request, whole);
+        }
+        if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
+            return false;
+        }
         true
     }
 
-    fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
+    pub(super) fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
         let name = spec.name.replace('|', " ").to_uppercase();
         let text = format!("ERR {name} is not served: {why}");
         self.say(number, |writer| writer.error(&text));
@@ -134,6 +144,14 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) {
+        match self.stray_pattern(number, request) {
+            None => self.forward_keyed(number, spec, request, whole),
+            Some(pattern) => self.refuse_pattern(number, spec, request.arg(1), pattern),
+        }
+    }
+
+    /// The first pattern of a SORT that may name keys of other shards than the sorted key's.
+    pub(super) fn stray_pattern<'a>(&self, number: u32, request: &Request<'a>) -> Option<&'a [u8]> {
         let pool = self.pool_of(number);
         let home = pool.ring.shard(request.arg(1));
         let leads_astray = |pattern: &&[u8]| match keys::pinned_part(pattern, pool.config.hash_tag)
@@ -141,20 +159,16 @@ impl Worker {
             Some(part) => pool.ring.shard(part) != home,
             None => true,
         };
-        let stray = match pool.config.servers.len() {
+        match pool.config.servers.len() {
             1 => None,
             _ => keys::patterns(request)
                 .iter()
                 .map(|&at| request.arg(at as usize))
                 .find(leads_astray),
-        };
-        match stray {
-            None => self.forward_keyed(number, spec, request, whole),
-            Some(pattern) => self.refuse_pattern(number, spec, request.arg(1), pattern),
         }
     }
 
-    fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
+    pub(super) fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
         let text = format!(
             "CROSSSLOT {} cannot use the pattern '{}': the keys it names may live on other shards \
              than '{}'; {}, the pattern's in front of its '*'",
@@ -166,7 +180,13 @@ impl Worker {
         self.say(number, |writer| writer.error(&text));
     }
 
-    fn refuse_cross_slot(&mut self, number: u32, spec: &Spec, first: &[u8], stray: &[u8]) {
+    pub(super) fn refuse_cross_slot(
+        &mut self,
+        number: u32,
+        spec: &Spec,
+        first: &[u8],
+        stray: &[u8],
+    ) {
         let text = format!(
             "CROSSSLOT Keys in request don't hash to the same slot: {} cannot use '{}' and '{}' \
              together because they live on different shards; {}",
@@ -231,9 +251,7 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
     }
 }
 
-const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
-const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

@@ -39,10 +39,10 @@ fn treatment(spec: &Spec) -> String {
             "with `cluster_emulation`: answered here, as the one node; otherwise refused"
         }
         Handling::Local(_) => "answered here",
-        Handling::Transaction => "not yet served (transaction)",
+        Handling::Transaction => "a transaction on one shard, as docs/transactions.md says",
         Handling::Blocking => "not yet served (blocking)",
-        Handling::Subscription => "not yet served (publish and subscribe)",
         Handling::Scan => "one shard after the other, by a cursor over all",
+        Handling::Subscription => "published and listened to as docs/pubsub.md says",
         Handling::Refused(reason) => return format!("refused: {reason}"),
     };
     words.to_owned()

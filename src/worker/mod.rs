@@ -14,15 +14,18 @@
 mod flush;
 mod links;
 mod pairing;
+mod piece;
 mod pool;
 mod private;
 mod sessions;
 mod shared;
 mod state;
+mod subscriptions;
 mod thread;
 
 pub use pool::PoolState;
 pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
+pub use subscriptions::Told;
 pub use thread::{Handle, Incoming, Message, Setup, start};

@@ -12,6 +12,7 @@ use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct PoolState {
     pub config: Arc<Pool>,
     /// Key in, live shard out.
     pub ring: Arc<Ring>,
+    /// How often keys have moved because a shard went or came back.
+    pub moves: u32,
     /// The health of each shard.
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
@@ -34,6 +37,8 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
+    /// Who listens to what.
+    pub hub: Hub,
 }
 
 /// The links of one identity.
@@ -52,10 +57,12 @@ impl PoolState {
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
         let live = ShardHealth { state: State::Live, since: Instant::now(), cause: "".into() };
         let mut pool = Self {
+            moves: 0,
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
-            learned: Arc::default(),
             private_links: vec![0; config.servers.len()],
+            learned: Arc::default(),
+            hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

@@ -41,6 +41,8 @@ pub enum Message {
         /// The ring over those that are in.
         ring: Arc<Ring>,
     },
+    /// Something to do.
+    Call(Call),
     /// The shards of a pool told of commands that the table lacks.
     Learned {
         /// Index of the pool.
@@ -48,8 +50,6 @@ pub enum Message {
         /// All that any of them told.
         learned: Arc<Learned>,
     },
-    /// Something to do.
-    Call(Call),
     /// The process ends.
     Stop,
 }
@@ -153,10 +153,10 @@ async fn serve(setup: Setup) {
             Message::Health { pool, shards, ring } => {
                 worker.borrow_mut().apply_health(pool, &shards, ring);
             }
+            Message::Call(Call(what)) => what(&mut worker.borrow_mut()),
             Message::Learned { pool, learned } => {
                 worker.borrow_mut().pools[pool].learned = learned;
             }
-            Message::Call(Call(what)) => what(&mut worker.borrow_mut()),
             Message::Stop => break,
         }
     }

@@ -7,7 +7,6 @@
 
 mod cross_shard;
 mod every_shard;
-mod keyed;
 mod random;
 mod refusals;
 mod scripts;
@@ -19,7 +18,7 @@ use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, pool_yaml};
 /// Circlet over three shards beside one Redis.
 pub struct Pair {
     pub shards: Vec<Shard>,
-    _single: Shard,
+    single: Shard,
     pub proxy: Proxy,
     /// Connected to circlet.
     pub through: Client,
@@ -40,7 +39,12 @@ impl Pair {
         let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
         let proxy = Circlet::with_config(&pool_yaml("pool", &servers, settings));
         let (through, direct) = (proxy.client(), single.client());
-        Pair { shards, _single: single, proxy, through, direct }
+        Pair { shards, single, proxy, through, direct }
+    }
+
+    /// One more connection to circlet, and one to the one Redis.
+    pub fn connect(&self) -> [Client; 2] {
+        [self.proxy.client(), self.single.client()]
     }
 
     /// Both connections speak RESP3 from here on.
