@@ -47,7 +47,7 @@ impl Worker {
             (Handling::Refused(why), _) => self.refuse(number, spec, why),
             (Handling::Transaction, _) => self.transaction_command(number, spec, request),
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
-                self.refuse(number, spec, NO_BLOCKING);
+                self.blocking(number, spec, request, whole);
             }
             (Handling::Scan, _) => self.scan(number, request),
             (Handling::Gather(gather), _) => self.gather(number, gather, request),
@@ -114,25 +114,41 @@ impl Worker {
             Ok(keys) => keys,
             Err(error) => return self.say(number, |writer| writer.error(&error.to_string())),
         };
-        let Some((&first, rest)) = keys.split_first() else {
-            // EVAL with no keys and its like: any shard does.
-            let shard = self.pool_of(number).any_shard();
-            return self.forward(number, shard, frame(request, whole));
-        };
-        let ring = self.ring_of(number);
-        let shard = ring.shard(request.arg(first as usize));
-        let stray =
-            rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
-        match stray {
-            None => self.forward(number, shard, frame(request, whole)),
-            Some(_) if self.across_shards(number, spec, request) => {}
-            Some(stray) => self.refuse_cross_slot(
-                number,
-                spec,
-                request.arg(first as usize),
-                request.arg(stray as usize),
-            ),
+        if let Some(shard) = self.common_shard(number, spec, request, &keys) {
+            self.forward(number, Some(shard), frame(request, whole));
         }
+    }
+
+    /// The shard on which all these keys live; otherwise the command has been seen to.
+    pub(crate) fn common_shard(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        keys: &[u32],
+    ) -> Option<usize> {
+        let ring = self.ring_of(number);
+        let (shard, stray) = match keys.split_first() {
+            // EVAL with no keys and its like: any shard does.
+            None => (self.pool_of(number).any_shard(), None),
+            Some((&first, rest)) => {
+                let shard = ring.shard(request.arg(first as usize));
+                let strays = |key: &&u32| ring.shard(request.arg(**key as usize)) != shard;
+                (shard, rest.iter().find(strays).map(|&stray| (first, stray)))
+            }
+        };
+        if let Some((first, stray)) = stray {
+            if self.across_shards(number, spec, request) {
+                return None;
+            }
+            let (first, stray) = (request.arg(first as usize), request.arg(stray as usize));
+            self.refuse_cross_slot(number, spec, first, stray);
+            return None;
+        }
+        if shard.is_none() {
+            self.refuse_nobody_in(number);
+        }
+        shard
     }
 
     /// SORT reads keys that only its patterns name: each pattern must be pinned to the shard of
@@ -250,8 +266,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
         ResponsePolicy::Concat | ResponsePolicy::Default => MergeKind::Concatenate,
     }
 }
-
-const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

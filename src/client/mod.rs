@@ -1,5 +1,6 @@
 //! A connection from outside: the session.
 
+pub(crate) mod blocking;
 mod cluster;
 mod cross_shard;
 pub mod dispatch;
@@ -18,3 +19,5 @@ pub mod session;
 pub mod split;
 pub mod subscription;
 pub mod transaction;
+pub(crate) mod unblock;
+pub(crate) mod wait;

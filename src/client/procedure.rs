@@ -51,7 +51,7 @@ impl Worker {
         if session.socket.is_none() {
             return self.forget_session(number);
         }
-        if session.pause == Pause::Procedure {
+        if matches!(session.pause, Pause::Procedure | Pause::Blocked) {
             session.pause = Pause::No;
         }
         session.wake();
@@ -117,4 +117,4 @@ impl Steps {
 const NOT_WITHIN_EXEC: &str = "ERR this command is not served inside of MULTI: circlet asks \
      several shards or workers for its reply; send it after EXEC";
 /// What a procedure reads when the worker ends under it.
-const GONE: &[u8] = b"-ERR circlet is shutting down\r\n";
+pub(super) const GONE: &[u8] = b"-ERR circlet is shutting down\r\n";

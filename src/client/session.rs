@@ -11,7 +11,7 @@ use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
 use crate::socket::Socket;
-use crate::worker::PrivateLink;
+use crate::worker::{Loan, PrivateLink};
 
 /// See the module. An idle session is this struct, its task and the socket; it has no buffers.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// The channels it listens to, while there are any.
     pub subscriber: Option<Box<Subscriber>>,
+    /// Links lent to the one command that it waits for.
+    pub loans: Vec<Loan>,
     /// What it told of itself; most clients tell nothing.
     pub about: Option<Box<About>>,
 }
@@ -169,6 +171,7 @@ impl Session {
             private: None,
             transaction: None,
             subscriber: None,
+            loans: Vec::new(),
             socket: Some(socket),
             replies: Replies::default(),
             output: Outbox::default(),

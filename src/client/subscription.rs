@@ -188,7 +188,7 @@ impl Worker {
         let unheard = if waiting.is_heard { None } else { waiting.lost.take() };
         match waiting.refused.take().or(unheard) {
             Some(error) => {
-                self.release(number, &waiting);
+                self.answer_waiting(number, &waiting);
                 self.say(number, |writer| writer.error(&error));
             }
             None => self.join(number, &waiting),
@@ -214,7 +214,7 @@ impl Worker {
     }
 
     /// Lets go of what a SUBSCRIBE held that comes to nothing.
-    fn release(&mut self, number: u32, waiting: &Waiting) {
+    fn answer_waiting(&mut self, number: u32, waiting: &Waiting) {
         let pool = usize::from(self.sessions[number as usize].pool);
         let hub = &mut self.pools[pool].hub;
         let held = waiting.names.iter().filter(|(_, is_held)| *is_held);
@@ -259,7 +259,7 @@ impl Worker {
         session.special.clear(Special::SUBSCRIBER);
         let pool = usize::from(session.pool);
         if let Some(waiting) = subscriber.waiting.take() {
-            self.release(number, &waiting);
+            self.answer_waiting(number, &waiting);
         }
         for kind in Kind::ALL {
             let hub = &mut self.pools[pool].hub;

@@ -141,6 +141,7 @@ impl Worker {
         link.output.clear(&mut self.spare);
         link.partial = None;
         link.wants_write = false;
+        (link.client_id, link.is_marked) = (None, false);
         link.back_off(&fault);
         link.wake();
         // Redis closes idle connections by its own `timeout`: that is no failure of the shard.
@@ -204,6 +205,7 @@ impl Worker {
             self.reconnect_live(pool);
         }
         self.subscriptions_follow(pool);
+        self.release_moved(pool);
     }
 
     fn reconnect_live(&mut self, pool: usize) {

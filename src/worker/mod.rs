@@ -13,6 +13,7 @@
 
 mod flush;
 mod links;
+mod loans;
 mod pairing;
 mod piece;
 mod pool;
@@ -23,6 +24,7 @@ mod state;
 mod subscriptions;
 mod thread;
 
+pub use loans::Loan;
 pub use pool::PoolState;
 pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};

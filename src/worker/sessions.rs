@@ -157,6 +157,7 @@ impl Worker {
         self.shared.clients.remove(&id);
         self.close_private(number);
         self.leave_all(number);
+        self.close_loans(number);
     }
 
     /// Ends a session that does not read its replies.
@@ -254,6 +255,8 @@ impl Worker {
             Part::Asked => self.tell_asker(pending, &frame),
             Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
             Part::Published => self.count_published(pending, frame),
+            Part::Blocking => self.unblocked(pending.session, pending.sequence, frame),
+            Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }
     }

@@ -3,6 +3,7 @@
 
 mod bad_clients;
 mod bad_shards;
+mod blocking;
 mod cluster;
 mod demo;
 mod ejection;
@@ -15,5 +16,6 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+
 mod sessions;
 mod whole_keyspace;

@@ -3,7 +3,6 @@
 
 use super::Transaction;
 use crate::command::{self, Handling};
-use crate::reply::Replies;
 use crate::resp::reply::elements;
 use crate::resp::{Request, RequestScanner, Scan, write};
 use crate::worker::Worker;

@@ -73,22 +73,6 @@ fn the_remedy_names_the_setting_where_the_pool_has_no_hash_tags() {
 fn what_needs_a_session_with_state_is_refused_clearly() {
     let mut pair = Pair::start();
     for line in [
-        "MULTI",
-        "EXEC",
-        "DISCARD",
-        "WATCH k",
-        "UNWATCH",
-        "BLPOP k 0",
-        "BRPOP k 0",
-        "BLMOVE k k LEFT LEFT 0",
-        "BRPOPLPUSH k k 0",
-        "BLMPOP 0 1 k LEFT",
-        "BZPOPMIN k 0",
-        "BZPOPMAX k 0",
-        "BZMPOP 0 1 k MIN",
-        "XREAD BLOCK 0 STREAMS k 0",
-        "XREADGROUP GROUP g c BLOCK 0 STREAMS k >",
-        "WAIT 0 0",
         "MONITOR",
         "SHUTDOWN",
         "DEBUG SLEEP 0",
