@@ -19,6 +19,7 @@ mod begin;
 mod exec;
 mod own;
 mod queue;
+mod scattered;
 mod settle;
 
 use bytes::Bytes;
@@ -52,6 +53,8 @@ pub struct Transaction {
     queued: u32,
     /// Those of them that concern the session and not the shard.
     own: Vec<own::OwnCommand>,
+    /// Whether its keys live on several shards, each of which executes its part.
+    is_scattered: bool,
     /// Whether the private link is not to be lent again as it is.
     altered: bool,
     /// Whether a WATCH may not have been answered yet.
@@ -91,6 +94,7 @@ impl Transaction {
             first: 0,
             queued: 0,
             own: Vec::new(),
+            is_scattered: false,
             altered: false,
             watch_in_flight: false,
         }

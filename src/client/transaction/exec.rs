@@ -14,6 +14,7 @@ impl Worker {
         let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
         match (transaction.phase, transaction.conclusion.take()) {
             (Phase::Collecting, Some(conclusion)) => self.end_here(number, &conclusion),
+            (Phase::Collecting, None) if transaction.is_scattered => self.exec_scattered(number),
             (Phase::Collecting, None) => self.exec_in_one_piece(number),
             (_, Some(conclusion)) => self.end_on_private(number, DISCARD, Some(conclusion)),
             (_, None) => self.end_on_private(number, EXEC, None),

@@ -9,6 +9,7 @@ use crate::client::local::database;
 use crate::client::split::positions;
 use crate::command::bits::Flags;
 use crate::command::{Handling, Local, Spec};
+use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::resp::Request;
 use crate::shard::link::Part;
@@ -131,6 +132,9 @@ impl Worker {
         match local {
             Local::Ping | Local::Echo | Local::Time => Some(Place::Any),
             // The shard says what is wrong with it, in EXEC's reply.
+            Local::Select if self.is_scattered(number) => {
+                self.refuse_within(number, spec, SEVERAL_SHARDS)
+            }
             Local::Select => Some(database(request.arg(1)).map_or(Place::Any, Place::Select)),
             Local::Hello | Local::Auth => self.refuse_within(number, spec, NO_GREETING),
             _ => Some(Place::Own),
@@ -161,15 +165,41 @@ impl Worker {
             return Some(Place::Shard(place, first));
         };
         let other = home.map_or(request.arg(first as usize), |home| &home.key).to_vec();
+        if self.scatters(number, spec, request, &keys) {
+            return Some(Place::Shard(place, first));
+        }
         self.doom(number);
         self.refuse_cross_slot(number, spec, &other, request.arg(stray as usize));
         None
+    }
+
+    /// Whether the command may be executed on other shards than the transaction's first, which then
+    /// is over several.
+    fn scatters(&mut self, number: u32, spec: &Spec, request: &Request<'_>, keys: &[u32]) -> bool {
+        let ring = self.ring_of(number);
+        let shard_of = |key: u32| ring.shard(request.arg(key as usize));
+        let is_whole = keys.iter().all(|&key| shard_of(key) == shard_of(keys[0]));
+        let may = self.pool_of(number).config.cross_shard == CrossShard::Allow
+            && (is_whole || spec.handling == Handling::Split);
+        let Some(transaction) = &mut self.sessions[number as usize].transaction else {
+            return false;
+        };
+        let scatters = may && transaction.phase == Phase::Collecting && !transaction.selects();
+        transaction.is_scattered |= scatters;
+        scatters
     }
 
     fn refuse_within(&mut self, number: u32, spec: &Spec, why: &str) -> Option<Place> {
         self.doom(number);
         self.refuse(number, spec, why);
         None
+    }
+}
+
+impl Worker {
+    fn is_scattered(&self, number: u32) -> bool {
+        let transaction = &self.sessions[number as usize].transaction;
+        transaction.as_ref().is_some_and(|transaction| transaction.is_scattered)
     }
 }
 
@@ -190,5 +220,6 @@ const WHOLE_KEYSPACE: &str =
     "inside of MULTI it could reach one shard only; send it outside of the transaction";
 const NO_LISTENING: &str = "inside of MULTI nothing can be subscribed to or asked about \
                             subscriptions; send it outside of the transaction";
+const SEVERAL_SHARDS: &str = "inside of a MULTI over several shards the database cannot change";
 const NO_GREETING: &str = "who the client is and which RESP it speaks cannot change inside of \
                            MULTI; send it outside of the transaction";
