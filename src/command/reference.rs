@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::docs;
-use super::spec::{Handling, Keys, ResponsePolicy, Spec};
+use super::spec::{Handling, Keys, Local, ResponsePolicy, Spec};
 use super::table;
 use super::treatment;
 
@@ -39,6 +39,9 @@ fn treatment(spec: &Spec) -> String {
         Handling::Gather(gather) => return format!("all shards, {}", gather.describe()),
         Handling::Script(script) => script.describe(),
         Handling::AnyShard => "any shard",
+        Handling::Local(Local::Cluster | Local::ClusterMode) => {
+            "with `cluster_emulation`: answered here, as the one node; otherwise refused"
+        }
         Handling::Local(_) => treatment::local(spec),
         Handling::Transaction => treatment::transaction(spec),
         Handling::Blocking if spec.keys == Keys::None => {

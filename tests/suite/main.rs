@@ -4,6 +4,7 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod cluster;
 mod demo;
 mod ejection;
 mod every_command;

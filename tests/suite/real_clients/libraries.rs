@@ -54,7 +54,7 @@ const PENDING: &[&str] = &[
 ];
 
 /// A program of Python that sees redis-py.
-fn python(name: &str) -> Command {
+pub fn python(name: &str) -> Command {
     let mut command = Command::new("python3");
     command.env("PYTHONPATH", installed("python")).env("PYTHONDONTWRITEBYTECODE", "1");
     command.arg(program(name));
@@ -62,7 +62,7 @@ fn python(name: &str) -> Command {
 }
 
 /// A program of Node that sees what npm installed.
-fn node(name: &str) -> Command {
+pub fn node(name: &str) -> Command {
     let mut command = Command::new(installed("node/node"));
     command.env("NODE_CLIENTS", installed("node")).arg(program(name));
     command
@@ -73,8 +73,18 @@ fn node(name: &str) -> Command {
 /// Scenarios of `pending` (names without their variant) may fail for now, unless the environment
 /// says `CLIENTS_PENDING=run`.
 #[track_caller]
-fn every_scenario_succeeds(mut command: Command, least: usize, pending: &[&str]) {
-    let fleet = Fleet::start();
+fn every_scenario_succeeds(command: Command, least: usize, pending: &[&str]) {
+    every_scenario_succeeds_on(&Fleet::start(), command, least, pending);
+}
+
+/// The same with a fleet of the caller's.
+#[track_caller]
+pub fn every_scenario_succeeds_on(
+    fleet: &Fleet,
+    mut command: Command,
+    least: usize,
+    pending: &[&str],
+) {
     let ended = finished(command.arg(fleet.port()), "");
     let (shown, complaints) = (text(&ended.stdout), text(&ended.stderr));
     let told = shown.lines().filter(|line| line.starts_with("ok ") || line.starts_with("FAILED "));
