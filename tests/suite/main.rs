@@ -4,6 +4,7 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod cluster;
 mod demo;
 mod ejection;
 mod every_command;
@@ -15,6 +16,8 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+mod scripts;
 
 mod sessions;
+mod transactions;
 mod whole_keyspace;

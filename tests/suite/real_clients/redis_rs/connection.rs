@@ -163,7 +163,6 @@ fn pushes_of_resp3() {
 }
 
 #[test]
-#[ignore = "pending: blocking"]
 fn blocking_pops() {
     each_protocol(|client| {
         let (mut client, mut other) = (connect(client), connect(client));
@@ -189,7 +188,6 @@ fn blocking_pops() {
 }
 
 #[test]
-#[ignore = "pending: blocking"]
 fn streams() {
     each_protocol(|client| {
         let (mut client, mut other) = (connect(client), connect(client));

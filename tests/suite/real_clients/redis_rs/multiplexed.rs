@@ -115,7 +115,6 @@ async fn pushes_arrive_beside_replies() {
 }
 
 #[tokio::test]
-#[ignore = "pending: blocking"]
 async fn blocking_pops() {
     let fleet = Fleet::start();
     for protocol in PROTOCOLS {
