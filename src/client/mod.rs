@@ -13,6 +13,8 @@ pub mod local;
 pub(crate) mod procedure;
 mod publish;
 mod pubsub;
+mod script_admin;
+mod scripts;
 pub mod session;
 pub mod split;
 pub mod subscription;

@@ -14,6 +14,7 @@ pub mod learned;
 mod parse;
 pub mod reference;
 mod resolve;
+mod script;
 mod search;
 pub mod spec;
 pub mod table;
@@ -24,6 +25,7 @@ pub use gather::Gather;
 pub use keys::{KeyError, KeyPositions};
 pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
+pub use script::Script;
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
     Spec,

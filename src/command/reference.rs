@@ -37,6 +37,7 @@ fn treatment(spec: &Spec) -> String {
         Handling::Split => return format!("split by key, {}", merged(spec.response_policy)),
         Handling::FanOut => return format!("all shards, {}", merged(spec.response_policy)),
         Handling::Gather(gather) => return format!("all shards, {}", gather.describe()),
+        Handling::Script(script) => script.describe(),
         Handling::AnyShard => "any shard",
         Handling::Local(_) => treatment::local(spec),
         Handling::Transaction => treatment::transaction(spec),

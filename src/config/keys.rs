@@ -286,6 +286,13 @@ pub static KEYS: &[Key] = &[
         twemproxy: NEW,
     },
     Key {
+        name: "script_cache",
+        default: Without::Text("64mb"),
+        takes: Takes::Size(0..=MAX_SIZE, |pool, size| pool.script_cache = size),
+        meaning: "How many bytes of scripts that clients loaded are kept, to be loaded into shards that lack them; past it the oldest are dropped.",
+        twemproxy: NEW,
+    },
+    Key {
         name: "client_pipeline_limit",
         default: Without::Text("4096"),
         takes: Takes::Integer(POSITIVE_INT, |pool, number| {

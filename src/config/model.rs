@@ -97,6 +97,8 @@ pub struct Pool {
     pub client_pipeline_limit: u32,
     /// `private_links`: of one worker to one shard.
     pub private_links: u32,
+    /// Bytes of scripts that are kept for shards that lack them.
+    pub script_cache: u64,
 }
 
 /// A shard as configured.

@@ -12,6 +12,7 @@ use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::shard::scripts::Seen;
 use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
@@ -39,6 +40,8 @@ pub struct PoolState {
     pub private_links: Vec<u32>,
     /// Who listens to what.
     pub hub: Hub,
+    /// The scripts that came with EVAL.
+    pub seen_scripts: Seen,
 }
 
 /// The links of one identity.
@@ -61,6 +64,7 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            seen_scripts: Seen::default(),
             learned: Arc::default(),
             hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {

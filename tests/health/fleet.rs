@@ -51,6 +51,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         link_output_limit: 1 << 20,
         client_pipeline_limit: 1024,
         private_links: 1024,
+        script_cache: 0,
         cross_shard: circlet::config::CrossShard::Refuse,
     }
 }

@@ -15,6 +15,8 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+mod scripts;
 
 mod sessions;
+mod transactions;
 mod whole_keyspace;
