@@ -20,13 +20,11 @@ impl Worker {
         let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
-            Err(error) => {
-                let mut reply = Vec::new();
-                error.append(request, &mut reply);
-                return self.say(number, |writer| writer.raw(&reply));
-            }
+            Err(error) => return self.reject(number, error, request),
         };
-        if self.sessions[number as usize].special.any() && !self.admits(number, spec) {
+        if self.sessions[number as usize].special.any()
+            && !self.admits(number, spec, request, whole)
+        {
             return;
         }
         match (spec.handling, &spec.keys) {
@@ -48,23 +46,35 @@ impl Worker {
             }
             (Handling::Local(local), _) => self.local(number, local, request),
             (Handling::Refused(why), _) => self.refuse(number, spec, why),
-            (Handling::Transaction, _) => self.refuse(number, spec, NO_TRANSACTIONS),
+            (Handling::Transaction, _) => self.transaction_command(number, spec, request),
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
                 self.blocking(number, spec, request, whole);
             }
-            (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
             (Handling::Scan, _) => self.scan(number, request),
             (Handling::Gather(gather), _) => self.gather(number, gather, request),
+            (Handling::Subscription, _) => self.subscription(number, spec, request, whole),
         }
     }
 
     /// Whether a session that is set apart may have the command handled as usual; otherwise it has
     /// been seen to.
     #[cold]
-    fn admits(&mut self, number: u32, spec: &'static Spec) -> bool {
+    fn admits(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) -> bool {
         let special = self.sessions[number as usize].special;
         if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+            return false;
+        }
+        if special.has(Special::TRANSACTION) {
+            return self.admits_in_transaction(number, spec, request, whole);
+        }
+        if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
             return false;
         }
         true
@@ -84,7 +94,7 @@ impl Worker {
         }
     }
 
-    fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
+    pub(super) fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
         let name = spec.name.replace('|', " ").to_uppercase();
         let text = format!("ERR {name} is not served: {why}");
         self.say(number, |writer| writer.error(&text));
@@ -122,7 +132,7 @@ impl Worker {
         match self.shard_of(number, request, &keys) {
             Ok(shard) => self.forward(number, shard, frame(request, whole)),
             Err(_) if self.across_shards(number, spec, request) => {}
-            Err(keys) => self.refuse_cross_slot(number, spec, request, keys),
+            Err([first, stray]) => self.refuse_cross_slot(number, spec, first, stray),
         }
     }
 
@@ -137,26 +147,27 @@ impl Worker {
         match self.shard_of(number, request, keys) {
             Ok(None) => self.refuse_nobody_in(number),
             Ok(shard) => return shard,
-            Err(keys) => self.refuse_cross_slot(number, spec, request, keys),
+            Err([first, stray]) => self.refuse_cross_slot(number, spec, first, stray),
         }
         None
     }
 
     /// The shard on which all these keys live, or two that live apart. Without keys, as EVAL may
     /// be, any shard does.
-    fn shard_of(
+    fn shard_of<'a>(
         &self,
         number: u32,
-        request: &Request<'_>,
+        request: &Request<'a>,
         keys: &[u32],
-    ) -> Result<Option<usize>, [u32; 2]> {
+    ) -> Result<Option<usize>, [&'a [u8]; 2]> {
         let Some((&first, rest)) = keys.split_first() else {
             return Ok(self.pool_of(number).any_shard());
         };
         let ring = self.ring_of(number);
-        let shard = ring.shard(request.arg(first as usize));
-        let strays = |key: &&u32| ring.shard(request.arg(**key as usize)) != shard;
-        rest.iter().find(strays).map_or(Ok(shard), |&stray| Err([first, stray]))
+        let key = |&position: &u32| request.arg(position as usize);
+        let shard = ring.shard(key(&first));
+        let stray = rest.iter().map(key).find(|key| ring.shard(key) != shard);
+        stray.map_or(Ok(shard), |stray| Err([key(&first), stray]))
     }
 
     /// SORT reads keys that only its patterns name: each pattern must be pinned to the shard of
@@ -168,6 +179,14 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) {
+        match self.stray_pattern(number, request) {
+            None => self.forward_keyed(number, spec, request, whole),
+            Some(pattern) => self.refuse_pattern(number, spec, request.arg(1), pattern),
+        }
+    }
+
+    /// The first pattern of a SORT that may name keys of other shards than the sorted key's.
+    pub(super) fn stray_pattern<'a>(&self, number: u32, request: &Request<'a>) -> Option<&'a [u8]> {
         let pool = self.pool_of(number);
         let home = pool.ring.shard(request.arg(1));
         let leads_astray = |pattern: &&[u8]| match keys::pinned_part(pattern, pool.config.hash_tag)
@@ -175,20 +194,16 @@ impl Worker {
             Some(part) => pool.ring.shard(part) != home,
             None => true,
         };
-        let stray = match pool.config.servers.len() {
+        match pool.config.servers.len() {
             1 => None,
             _ => keys::patterns(request)
                 .iter()
                 .map(|&at| request.arg(at as usize))
                 .find(leads_astray),
-        };
-        match stray {
-            None => self.forward_keyed(number, spec, request, whole),
-            Some(pattern) => self.refuse_pattern(number, spec, request.arg(1), pattern),
         }
     }
 
-    fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
+    pub(super) fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
         let text = format!(
             "CROSSSLOT {} cannot use the pattern '{}': the keys it names may live on other shards \
              than '{}'; {}, the pattern's in front of its '*'",
@@ -200,19 +215,19 @@ impl Worker {
         self.say(number, |writer| writer.error(&text));
     }
 
-    fn refuse_cross_slot(
+    pub(super) fn refuse_cross_slot(
         &mut self,
         number: u32,
         spec: &Spec,
-        request: &Request<'_>,
-        [first, stray]: [u32; 2],
+        first: &[u8],
+        stray: &[u8],
     ) {
         let text = format!(
             "CROSSSLOT Keys in request don't hash to the same slot: {} cannot use '{}' and '{}' \
              together because they live on different shards; {}",
             spec.name.to_ascii_uppercase(),
-            shown(request.arg(first as usize)),
-            shown(request.arg(stray as usize)),
+            shown(first),
+            shown(stray),
             self.tag_remedy(number),
         );
         self.say(number, |writer| writer.error(&text));
@@ -270,9 +285,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
         ResponsePolicy::Concat | ResponsePolicy::Default => MergeKind::Concatenate,
     }
 }
-
-const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
-const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

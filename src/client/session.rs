@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::subscription::Subscriber;
+use super::transaction::Transaction;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
@@ -54,6 +56,10 @@ pub struct Session {
     pub since: Instant,
     /// The link that it has to itself, while it needs one.
     pub private: Option<Box<PrivateLink>>,
+    /// What it has watched and queued, from WATCH or MULTI to EXEC.
+    pub transaction: Option<Box<Transaction>>,
+    /// The channels it listens to, while there are any.
+    pub subscriber: Option<Box<Subscriber>>,
     /// Links lent to the one command that it waits for.
     pub loans: Vec<Loan>,
     /// What it told of itself; most clients tell nothing.
@@ -70,7 +76,7 @@ impl Special {
     pub const NONE: Self = Self(0);
     /// It has to say a password first.
     pub const STRANGER: Self = Self(1);
-    /// It is between MULTI and EXEC.
+    /// It is between MULTI and EXEC, or has watched keys.
     pub const TRANSACTION: Self = Self(2);
     /// It listens to channels.
     pub const SUBSCRIBER: Self = Self(4);
@@ -134,6 +140,8 @@ pub enum Pause {
     Drained,
     /// A procedure works on its last command.
     Procedure,
+    /// Shards were asked for what it subscribes to. It is listened to, lest it leave unnoticed.
+    Subscribing,
     /// It waits on its private link for something to happen. It is listened to, lest it leave
     /// unnoticed.
     Blocked,
@@ -161,6 +169,8 @@ impl Session {
             db,
             special: if authenticated { Special::NONE } else { Special::STRANGER },
             private: None,
+            transaction: None,
+            subscriber: None,
             loans: Vec::new(),
             socket: Some(socket),
             replies: Replies::default(),

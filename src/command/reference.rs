@@ -37,13 +37,13 @@ fn treatment(spec: &Spec) -> String {
         Handling::Script(script) => script.describe(),
         Handling::AnyShard => "any shard",
         Handling::Local(_) => "answered here",
-        Handling::Transaction => "not yet served (transaction)",
+        Handling::Transaction => "a transaction on one shard, as docs/transactions.md says",
         Handling::Blocking if spec.keys == Keys::None => {
             "all shards, each on a link of its own; least"
         }
         Handling::Blocking => "by key, on a link of its own",
-        Handling::Subscription => "not yet served (publish and subscribe)",
         Handling::Scan => "one shard after the other, by a cursor over all",
+        Handling::Subscription => "published and listened to as docs/pubsub.md says",
         Handling::Refused(reason) => return format!("refused: {reason}"),
     };
     words.to_owned()

@@ -82,6 +82,8 @@ pub enum Owner {
     Shared,
     /// One session has it to itself.
     Session(u32),
+    /// The subscriptions of the worker's sessions with its pool: what it says answers no request.
+    Subscriptions,
     /// It is private, and nobody has it at present.
     Nobody,
 }
@@ -130,8 +132,12 @@ pub enum Part {
     Select,
     /// One that no client asked for.
     Unclaimed,
+    /// The answer to PUBLISH, whose count is to be corrected.
+    Published,
     /// One that a procedure waits for; the sequence number is the procedure's place.
     Asked,
+    /// The one that ends a transaction, or the watching of keys.
+    Conclusion,
     /// The answer to a command that waits on a link of its own.
     Blocking,
     /// The answer to CLIENT ID on a link that will wait; the sequence number is the link's.

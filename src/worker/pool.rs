@@ -13,6 +13,7 @@ use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
 use crate::shard::scripts::Seen;
+use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct PoolState {
     pub config: Arc<Pool>,
     /// Key in, live shard out.
     pub ring: Arc<Ring>,
+    /// How often keys have moved because a shard went or came back.
+    pub moves: u32,
     /// The health of each shard.
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
@@ -37,6 +40,8 @@ pub struct PoolState {
     pub private_links: Vec<u32>,
     /// The scripts that came with EVAL.
     pub seen_scripts: Seen,
+    /// Who listens to what.
+    pub hub: Hub,
 }
 
 /// The links of one identity.
@@ -55,11 +60,13 @@ impl PoolState {
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
         let live = ShardHealth { state: State::Live, since: Instant::now(), cause: "".into() };
         let mut pool = Self {
+            moves: 0,
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
             seen_scripts: Seen::default(),
             learned: Arc::default(),
+            hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

@@ -135,6 +135,7 @@ impl Worker {
         }
         link.enter(pending, link.output.len() - before, 0);
         self.ready.link(link, number);
+        self.pause_for_link(session, number);
     }
 
     /// The session needs its private link no longer and has left nothing on it.

@@ -13,7 +13,8 @@ mod learned;
 mod limits;
 mod one_redis;
 mod pipeline_order;
+mod pubsub;
 mod real_clients;
 mod scripts;
-
 mod sessions;
+mod whole_keyspace;
