@@ -118,7 +118,7 @@ impl Worker {
         match self.shard_of(number, request, &keys) {
             Ok(shard) => self.forward(number, shard, frame(request, whole)),
             Err(_) if self.across_shards(number, spec, request) => {}
-            Err(keys) => self.refuse_pair(number, spec, request, keys),
+            Err([first, stray]) => self.refuse_cross_slot(number, spec, first, stray),
         }
     }
 
@@ -133,26 +133,27 @@ impl Worker {
         match self.shard_of(number, request, keys) {
             Ok(None) => self.refuse_nobody_in(number),
             Ok(shard) => return shard,
-            Err(keys) => self.refuse_pair(number, spec, request, keys),
+            Err([first, stray]) => self.refuse_cross_slot(number, spec, first, stray),
         }
         None
     }
 
     /// The shard on which all these keys live, or two that live apart. Without keys, as EVAL may
     /// be, any shard does.
-    fn shard_of(
+    fn shard_of<'a>(
         &self,
         number: u32,
-        request: &Request<'_>,
+        request: &Request<'a>,
         keys: &[u32],
-    ) -> Result<Option<usize>, [u32; 2]> {
+    ) -> Result<Option<usize>, [&'a [u8]; 2]> {
         let Some((&first, rest)) = keys.split_first() else {
             return Ok(self.pool_of(number).any_shard());
         };
         let ring = self.ring_of(number);
-        let shard = ring.shard(request.arg(first as usize));
-        let strays = |key: &&u32| ring.shard(request.arg(**key as usize)) != shard;
-        rest.iter().find(strays).map_or(Ok(shard), |&stray| Err([first, stray]))
+        let key = |&position: &u32| request.arg(position as usize);
+        let shard = ring.shard(key(&first));
+        let stray = rest.iter().map(key).find(|key| ring.shard(key) != shard);
+        stray.map_or(Ok(shard), |stray| Err([key(&first), stray]))
     }
 
     /// SORT reads keys that only its patterns name: each pattern must be pinned to the shard of
@@ -198,17 +199,6 @@ impl Worker {
             self.tag_remedy(number),
         );
         self.say(number, |writer| writer.error(&text));
-    }
-
-    fn refuse_pair(
-        &mut self,
-        number: u32,
-        spec: &Spec,
-        request: &Request<'_>,
-        [first, stray]: [u32; 2],
-    ) {
-        let (first, stray) = (request.arg(first as usize), request.arg(stray as usize));
-        self.refuse_cross_slot(number, spec, first, stray);
     }
 
     pub(super) fn refuse_cross_slot(

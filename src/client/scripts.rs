@@ -22,9 +22,7 @@ impl Worker {
         whole: Option<&Bytes>,
     ) {
         match script {
-            Script::Run | Script::RunLoaded | Script::Call => {
-                self.run_script(number, spec, script, request, whole);
-            }
+            _ if script.runs() => self.run_script(number, spec, script, request, whole),
             Script::Flush | Script::DeleteLibrary | Script::FlushLibraries => {
                 self.forget(number, script, request);
                 self.fan_out(number, spec, request);
@@ -41,24 +39,41 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) {
+        if script == Script::RunLoaded && request.arg(1).len() != SHA_DIGITS {
+            // Redis looks at it before it counts the keys.
+            return self.say(number, |writer| writer.error(NO_SCRIPT));
+        }
         let keys = match positions(spec, request) {
             Ok(keys) => keys,
+            // It is an error in any case; which one depends on whether there is the function.
+            Err(_) if script == Script::Call => Default::default(),
             Err(error) => return self.say(number, |writer| writer.error(&error.to_string())),
         };
         let Some(shard) = self.common_shard(number, spec, request, &keys) else { return };
-        let mut part = Part::Whole;
+        let part = self.prepare_script(number, shard, script, request.arg(1));
+        let sequence = self.sessions[number as usize].replies.reserve();
+        self.send(number, sequence, part, shard, frame(request, whole));
+    }
+
+    /// Gives `shard` what a script that runs there next needs, and remembers what it brings; `name`
+    /// is the command's first argument. Says how the reply is to be taken.
+    pub(super) fn prepare_script(
+        &mut self,
+        number: u32,
+        shard: usize,
+        script: Script,
+        name: &[u8],
+    ) -> Part {
         match script {
             Script::RunLoaded => {
-                let sha = parse_sha(request.arg(1));
-                if sha.is_some_and(|sha| self.ensure_script(number, shard, sha)) {
-                    part = Part::Script;
+                if parse_sha(name).is_some_and(|sha| self.ensure_script(number, shard, sha)) {
+                    return Part::Script;
                 }
             }
             Script::Call => self.ensure_libraries(number, shard),
-            _ => self.remember_script(number, request.arg(1)),
+            _ => self.remember_script(number, name),
         }
-        let sequence = self.sessions[number as usize].replies.reserve();
-        self.send(number, sequence, part, shard, frame(request, whole));
+        Part::Whole
     }
 
     /// EVAL makes its script known, as in one Redis.
@@ -159,3 +174,8 @@ impl Worker {
         }
     }
 }
+
+/// Hexadecimal digits of a script's name.
+const SHA_DIGITS: usize = 40;
+/// Redis's own words.
+const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";

@@ -49,6 +49,11 @@ impl Script {
         })
     }
 
+    /// Whether it runs a script or a function.
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Run | Self::RunLoaded | Self::Call)
+    }
+
     /// For the page of commands.
     pub fn describe(self) -> &'static str {
         match self {

@@ -17,7 +17,6 @@ mod pipeline_order;
 mod pubsub;
 mod real_clients;
 mod scripts;
-
 mod sessions;
 mod transactions;
 mod whole_keyspace;

@@ -13,7 +13,6 @@ use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::resp::Request;
 use crate::shard::link::Part;
-use crate::shard::scripts::parse_sha;
 use crate::subscription::Kind;
 use crate::worker::Worker;
 
@@ -114,19 +113,21 @@ impl Worker {
             | Handling::KeyedUnlessBlocking
             | Handling::Split
             | Handling::Blocking => self.place_by_keys(number, spec, request),
-            Handling::Script(script @ (Script::Run | Script::RunLoaded | Script::Call)) => {
+            Handling::Script(script) if script.runs() => {
                 self.place_script(number, spec, script, request)
             }
-            Handling::Script(_) if is_alone => Some(Place::Any),
-            Handling::Script(_) => self.refuse_within(number, spec, WHOLE_KEYSPACE),
             // A channel is heard on all shards, a shard channel on its own.
             Handling::Subscription if spec.name == "spublish" => {
                 self.place_by(number, spec, request, &[1])
             }
             Handling::Subscription if spec.name == "publish" => Some(Place::Any),
             Handling::AnyShard | Handling::Transaction => Some(Place::Any),
-            Handling::FanOut | Handling::Gather(_) | Handling::Scan if is_alone => Some(Place::Any),
-            Handling::FanOut | Handling::Gather(_) | Handling::Scan => {
+            Handling::FanOut | Handling::Gather(_) | Handling::Scan | Handling::Script(_)
+                if is_alone =>
+            {
+                Some(Place::Any)
+            }
+            Handling::FanOut | Handling::Gather(_) | Handling::Scan | Handling::Script(_) => {
                 self.refuse_within(number, spec, WHOLE_KEYSPACE)
             }
             Handling::Local(local) => self.place_of_local(number, spec, local, request),
@@ -209,19 +210,12 @@ impl Worker {
         let place = self.place_by_keys(number, spec, request)?;
         let transaction = &self.sessions[number as usize].transaction;
         let home = transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
-        let shard = match place {
-            Place::Shard(shard, _) => Some(shard),
-            _ => home.map(|home| home.shard).or_else(|| self.pool_of(number).any_shard()),
-        };
-        match (script, shard) {
-            (Script::RunLoaded, Some(shard)) => {
-                if let Some(sha) = parse_sha(request.arg(1)) {
-                    self.ensure_script(number, shard, sha);
-                }
-            }
-            (Script::Call, Some(shard)) => self.ensure_libraries(number, shard),
-            (Script::Run, _) => self.remember_script(number, request.arg(1)),
-            _ => {}
+        let own = positions(spec, request)
+            .ok()
+            .and_then(|keys| self.ring_of(number).shard(request.arg(*keys.first()? as usize)));
+        let any = || self.pool_of(number).any_shard();
+        if let Some(shard) = own.or(home.map(|home| home.shard)).or_else(any) {
+            self.prepare_script(number, shard, script, request.arg(1));
         }
         Some(place)
     }

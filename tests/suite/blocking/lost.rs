@@ -29,7 +29,7 @@ fn a_client_is_told_at_once_which_shard_was_lost() {
 
 #[test]
 fn a_shard_that_hangs_is_noticed_by_its_heartbeat() {
-    let stage = Stage::start("auto_eject_hosts: true\nserver_retry_timeout: 300\ntimeout: 200");
+    let stage = Stage::start("auto_eject_hosts: true\nserver_retry_timeout: 300\ntimeout: 2000");
     let keys = key_on_each(&stage.proxy, &stage.shards);
     let mut client = waiting(&stage.proxy, &stage.shards, &format!("BLPOP {} 0", keys[0]));
     stage.shards[0].stop();
@@ -41,7 +41,7 @@ fn a_shard_that_hangs_is_noticed_by_its_heartbeat() {
 
 #[test]
 fn a_client_is_let_go_when_its_key_moves_back_to_a_shard_that_returns() {
-    let stage = Stage::start("auto_eject_hosts: true\nserver_retry_timeout: 300\ntimeout: 400");
+    let stage = Stage::start("auto_eject_hosts: true\nserver_retry_timeout: 300\ntimeout: 2000");
     let keys = key_on_each(&stage.proxy, &stage.shards);
     stage.shards[0].kill9();
     let mut client = stage.proxy.client();

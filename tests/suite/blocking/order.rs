@@ -65,6 +65,24 @@ fn a_large_argument_waits_as_well() {
 }
 
 #[test]
+fn a_client_that_watches_may_wait_and_its_watch_holds() {
+    let stage = Stage::start("");
+    stage.same(|play| {
+        for other in ["PING", "SET {t}watched other"] {
+            play.at_once("SET {t}watched x");
+            play.at_once("WATCH {t}watched");
+            play.waits("BLPOP {t}l 0");
+            play.other("RPUSH {t}l x");
+            play.reads();
+            play.other(other);
+            for line in ["MULTI", "GET {t}watched", "BLPOP {t}l 0", "EXEC"] {
+                play.at_once(line);
+            }
+        }
+    });
+}
+
+#[test]
 fn hundreds_one_after_the_other_use_one_connection() {
     let stage = Stage::start("");
     let mut client = stage.proxy.client();

@@ -114,6 +114,29 @@ fn in_order_with_what_is_around_it_in_a_pipeline() {
 }
 
 #[test]
+fn in_transactions_as_well() {
+    let fleet = Fleet::start("");
+    load(&mut fleet.proxy.client(), INCR);
+    for in_one_piece in [true, false] {
+        for (index, key) in fleet.keys.iter().enumerate() {
+            fleet.restart(index);
+            let mut client = fleet.proxy.client();
+            let run = ["EVALSHA", INCR_SHA, "1", key];
+            let commands = [&["MULTI"][..], &run, &["GET", key], &["EXEC"]];
+            let bytes = commands.map(encode);
+            if in_one_piece {
+                client.send(&bytes.concat());
+                client.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n$1\r\n1\r\n");
+            } else {
+                let replies = commands.map(|command| client.command(command));
+                let expected = Reply::Array(vec![Reply::Integer(1), Reply::bulk("1")]);
+                assert_eq!(replies[3], expected);
+            }
+        }
+    }
+}
+
+#[test]
 fn it_is_loaded_once_a_connection_and_not_for_every_call() {
     let fleet = Fleet::start("");
     let mut client = fleet.proxy.client();
