@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::session::{Pause, Session, Special};
+use super::session::{Pause, Special};
 use crate::command::{Local, answer};
 use crate::reply::slots::Frame;
 use crate::resp::{Request, Writer, write};
@@ -24,12 +24,8 @@ impl Worker {
             }
             Local::Reset => self.reset(number),
             Local::Info => self.info(number, request),
-            Local::ClientId
-            | Local::ClientGetName
-            | Local::ClientSetName
-            | Local::ClientSetInfo
-            | Local::ClientInfo
-            | Local::ClientList => self.client(number, local, request),
+            _ if self.client_command(number, local, request) => {}
+            _ if self.acl(number, local, request) => {}
             _ => self.say(number, |writer| {
                 if !answer::reply(local, request, writer) {
                     writer.error("ERR circlet has no answer to this command");
@@ -73,6 +69,7 @@ impl Worker {
                 session.db = db;
                 self.take_identity(number);
             }
+            self.show_select(number, db);
         }
         self.answer(number, sequence, frame);
     }
@@ -92,7 +89,7 @@ impl Worker {
         if config.redis_auth.is_some() {
             session.special.set(Special::STRANGER);
         }
-        session.about = None;
+        self.forget_ways(number);
         self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));
     }
@@ -102,55 +99,6 @@ impl Worker {
             request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).collect();
         let text = super::info::text(self.pool_of(number), &wanted);
         self.say(number, |writer| writer.verbatim(&text));
-    }
-
-    fn client(&mut self, number: u32, local: Local, request: &Request<'_>) {
-        let session = &mut self.sessions[number as usize];
-        match local {
-            Local::ClientId => {
-                let id = session.id as i64;
-                self.say(number, |writer| writer.integer(id));
-            }
-            Local::ClientGetName => {
-                let name = session.about.as_ref().map(|about| about.name.clone());
-                self.say(number, |writer| match name {
-                    Some(name) if !name.is_empty() => writer.bulk(&name),
-                    _ => writer.null(),
-                });
-            }
-            Local::ClientSetName => {
-                self.set_about(number, "Client names", request.arg(2), |about| &mut about.name)
-            }
-            Local::ClientSetInfo => self.set_info(number, request),
-            Local::ClientInfo => {
-                let line = describe(session);
-                self.say(number, |writer| writer.verbatim(&line));
-            }
-            Local::ClientList => {
-                let text =
-                    "ERR CLIENT LIST is not served: circlet keeps no list of all clients yet";
-                self.say(number, |writer| writer.error(text));
-            }
-            _ => unreachable!("the caller sends CLIENT's subcommands only"),
-        }
-    }
-
-    fn set_info(&mut self, number: u32, request: &Request<'_>) {
-        let option = request.arg(2).to_ascii_lowercase();
-        match &option[..] {
-            b"lib-name" => {
-                self.set_about(number, "lib-name", request.arg(3), |about| &mut about.library)
-            }
-            b"lib-ver" => self
-                .set_about(number, "lib-ver", request.arg(3), |about| &mut about.library_version),
-            _ => {
-                let text = format!(
-                    "ERR Unrecognized option '{}'",
-                    String::from_utf8_lossy(request.arg(2))
-                );
-                self.say(number, |writer| writer.error(&text));
-            }
-        }
     }
 
     /// Keeps what a client tells of itself, under Redis's rule for names.
@@ -200,27 +148,4 @@ fn time(writer: &mut Writer<'_>) {
     writer.array(2);
     writer.bulk(now.as_secs().to_string().as_bytes());
     writer.bulk(now.subsec_micros().to_string().as_bytes());
-}
-
-/// The line of CLIENT INFO, with the fields of Redis 7.0 that have a meaning here.
-fn describe(session: &Session) -> String {
-    let about = session.about.as_deref().cloned().unwrap_or_default();
-    let (peer, local) = match &session.socket {
-        Some(socket) => socket.addresses(),
-        None => Default::default(),
-    };
-    format!(
-        "id={} addr={peer} laddr={local} name={} age={} idle=0 flags=N db={} sub=0 psub=0 ssub=0 \
-         multi=-1 qbuf={} obl={} cmd=client|info user=default redir=-1 resp={} lib-name={} \
-         lib-ver={}\n",
-        session.id,
-        String::from_utf8_lossy(&about.name),
-        session.since.elapsed().as_secs(),
-        session.db,
-        session.input.as_ref().map_or(0, |input| input.bytes.len()),
-        session.output.len(),
-        session.protocol.number(),
-        String::from_utf8_lossy(&about.library),
-        String::from_utf8_lossy(&about.library_version),
-    )
 }

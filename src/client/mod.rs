@@ -1,11 +1,18 @@
 //! A connection from outside: the session.
 
+mod acl;
+mod apart;
+mod clients;
+mod describe;
 pub mod dispatch;
+mod filter;
 pub mod greeting;
+pub mod hold;
 pub mod info;
 pub mod intake;
 pub mod listener;
 pub mod local;
+pub mod monitor;
 pub(crate) mod procedure;
 pub mod session;
 pub mod split;

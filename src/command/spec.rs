@@ -216,6 +216,20 @@ locals! {
     ClientList,
     ClientCapa,
     ClientHelp,
+    ClientKill,
+    ClientReply,
+    ClientPause,
+    ClientUnpause,
+    ClientNoEvict,
+    ClientNoTouch,
+    ClientTracking,
+    ClientTrackingInfo,
+    ClientCaching,
+    ClientGetRedir,
+    Monitor,
+    AclWhoAmI,
+    AclLog,
+    AclChange,
 }
 
 /// Redis's request_policy command tip.

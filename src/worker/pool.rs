@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::private::IdleLinks;
-use crate::client::session::Session;
+use crate::client::hold::Hold;
+use crate::client::monitor::Monitors;
+use crate::client::session::{Session, Special};
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
 use crate::route::ring::Ring;
@@ -31,6 +33,10 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
+    /// What holds up commands by order of CLIENT PAUSE.
+    pub hold: Option<Hold>,
+    /// Who looks at what clients say.
+    pub monitors: Monitors,
 }
 
 /// The links of one identity.
@@ -52,6 +58,8 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            hold: None,
+            monitors: Monitors::default(),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,
@@ -65,6 +73,16 @@ impl PoolState {
         };
         pool.identity(Identity { db: pool.config.redis_db, protocol: Protocol::Resp2 });
         pool
+    }
+
+    /// Gives a new session the marks that all sessions of the pool have at present.
+    pub fn mark(&self, session: &mut Session) {
+        if self.hold.is_some() {
+            session.special.set(Special::HELD);
+        }
+        if !self.monitors.is_empty() {
+            session.special.set(Special::MONITORED);
+        }
     }
 
     /// The index of `identity`, which is entered when it is new.

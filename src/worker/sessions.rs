@@ -19,7 +19,10 @@ impl Worker {
     pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
         let Some(this) = self.this.upgrade() else { return };
         let config = &self.pools[pool].config;
-        let session = Session::new(id, pool, config.redis_db, config.redis_auth.is_none(), socket);
+        let mut session =
+            Session::new(id, pool, config.redis_db, config.redis_auth.is_none(), socket);
+        session.heard_at = self.seconds;
+        self.pools[pool].mark(&mut session);
         let number = self.sessions.insert(Box::new(session)) as u32;
         let place = ClientPlace { worker: self.index, session: number, pool };
         self.shared.clients.insert(id, place);
@@ -77,8 +80,12 @@ impl Worker {
                     self.counters.pools[usize::from(session.pool)].client_eof.add(1);
                     self.finish_session(number);
                 }
-                Ok((_, true)) => self.take_in_place(number),
+                Ok((_, true)) => {
+                    session.heard_at = self.seconds;
+                    self.take_in_place(number);
+                }
                 Ok((count, false)) => {
+                    session.heard_at = self.seconds;
                     self.take_scratch(number, count);
                     if count == self.scratch.len() {
                         // More is waiting: the others first.
@@ -102,7 +109,7 @@ impl Worker {
             let session = &mut self.sessions[number as usize];
             let kept = session.input.as_ref().map_or(0, |input| input.bytes.len());
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
-            if session.pause != Pause::Blocked || kept >= PAUSE_AT_INPUT {
+            if !matches!(session.pause, Pause::Blocked | Pause::Held) || kept >= PAUSE_AT_INPUT {
                 return Poll::Pending;
             }
             match ready!(socket.poll_read(cx, &mut self.scratch)) {
@@ -138,7 +145,12 @@ impl Worker {
         session.wake();
         let id = session.id;
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
+        let pool = usize::from(session.pool);
+        let is_monitor = session.about.as_ref().is_some_and(|about| about.is_monitor);
         self.shared.clients.remove(&id);
+        if is_monitor {
+            self.end_monitor(pool, id);
+        }
         self.close_private(number);
     }
 

@@ -35,6 +35,8 @@ pub struct Worker {
     pub spare: SpareBuffers,
     /// Milliseconds since the worker started.
     pub clock: Clock,
+    /// Seconds since the worker started, ticked by a timer.
+    pub seconds: u32,
     /// What the worker counts.
     pub counters: Arc<WorkerCounters>,
     /// Tells the control thread of shards that fail.
@@ -72,6 +74,7 @@ impl Worker {
                 ready: Ready::default(),
                 spare: SpareBuffers::default(),
                 clock: Clock::default(),
+                seconds: 0,
                 counters,
                 failures,
                 scratch: vec![0; SCRATCH],

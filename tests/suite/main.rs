@@ -3,6 +3,7 @@
 
 mod bad_clients;
 mod bad_shards;
+mod clients;
 mod demo;
 mod ejection;
 mod harness;
