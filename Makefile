@@ -15,6 +15,9 @@ REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-t
 # Where `make test` puts redis-py; its tests look there.
 PYTHON_CLIENT := target/python
 
+# Where `make test` puts ioredis and node-redis, and the oldest Node that runs them.
+NODE_CLIENTS := target/node 20 ioredis@6.0.0 redis@6.3.1
+
 # Where `make bench` puts Envoy, which Debian does not package.
 ENVOY := target/race/envoy
 
@@ -32,6 +35,7 @@ test: ## Check format and lints, run every test (real Redis and nutcracker take 
 	@[ -e $(PYTHON_CLIENT)/redis ] || { echo 'Installing redis-py with pip into $(PYTHON_CLIENT)'; \
 	  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target \
 	    $(PYTHON_CLIENT) redis==8.1.0 </dev/null; }
+	@.ci/node-libraries $(NODE_CLIENTS)
 	@if cargo fmt --version >/dev/null 2>&1; then \
 	  echo cargo fmt --check; cargo fmt --check; \
 	else echo 'rustfmt is not installed: the format is not checked'; fi

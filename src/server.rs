@@ -23,6 +23,8 @@ use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
 use crate::route::ring::Ring;
 use crate::shard::health::{Failure, ShardHealth, State};
+use crate::shard::inquiry::Told;
+use crate::shard::lessons::Lessons;
 use crate::shard::monitor::Monitor;
 use crate::worker::{self, Handle, Incoming, Message, Setup, Shared};
 
@@ -115,13 +117,17 @@ impl Server {
 
     /// Serves until `shutdown` completes, then ends all sessions and workers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { pools, rings, listeners, workers, monitor, failures, max_clients, .. } = self;
+        let Self { pools, rings, listeners, workers, mut monitor, failures, max_clients, .. } =
+            self;
         let accepted = vec![0; pools.len()];
         let desk = Desk { pools, workers, accepted, next_id: 1, max_clients };
         let desk = Rc::new(RefCell::new(desk));
         let tasks = LocalSet::new();
         for (pool, listener) in listeners.into_iter().enumerate() {
             tasks.spawn_local(accept(listener, pool, Rc::clone(&desk)));
+        }
+        if let Some(told) = monitor.take_told() {
+            tasks.spawn_local(teach(told, Rc::clone(&desk)));
         }
         let publish = |pool: usize, health| desk.borrow().publish(pool, health, &rings[pool]);
         tasks.run_until(monitor.run(failures, publish, shutdown)).await;
@@ -177,6 +183,18 @@ impl Desk {
         for worker in &self.workers {
             let (shards, ring) = (Arc::clone(&shards), Arc::clone(&ring));
             worker.tell(Message::Health { pool, shards, ring });
+        }
+    }
+}
+
+/// Tells all workers what shards told of their commands.
+async fn teach(mut told: UnboundedReceiver<Told>, desk: Rc<RefCell<Desk>>) {
+    let mut lessons = Lessons::default();
+    while let Some(told) = told.recv().await {
+        if let Some((pool, learned)) = lessons.take(told) {
+            for worker in &desk.borrow().workers {
+                worker.tell(Message::Learned { pool, learned: Arc::clone(&learned) });
+            }
         }
     }
 }

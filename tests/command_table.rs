@@ -485,7 +485,11 @@ fn every_handling_fits_its_command() {
             Handling::Keyed | Handling::KeyedUnlessBlocking | Handling::Sort | Handling::Split => {
                 assert!(has_keys, "{} has no keys to go by", spec.name);
             }
-            Handling::FanOut | Handling::AnyShard | Handling::Local(_) | Handling::Scan => {
+            Handling::FanOut
+            | Handling::Gather(_)
+            | Handling::AnyShard
+            | Handling::Local(_)
+            | Handling::Scan => {
                 assert!(!has_keys, "{} has keys", spec.name);
             }
             Handling::Refused(reason) => assert!(reason.len() > 20, "{}: {reason}", spec.name),

@@ -24,6 +24,7 @@ mod load;
 mod measure;
 mod picture;
 mod report;
+mod scenes;
 mod workloads;
 
 // The tests' harness starts real processes and ends them; the race needs the same.
@@ -37,6 +38,7 @@ use contestants::{Contestant, Entry};
 use harness::Shard;
 use idle::Past;
 use load::Outcome;
+use scenes::Scenes;
 use workloads::Workload;
 
 /// All that was measured.
@@ -50,6 +52,8 @@ pub struct Race {
     pub results: BTreeMap<(&'static str, String), Outcome>,
     /// Bytes that one idle connection adds to the resident memory.
     pub idle_bytes: BTreeMap<(Past, String), f64>,
+    /// Transactions and subscribers, when they were asked for (`scenes` in `RACE_ONLY`).
+    pub scenes: Option<Scenes>,
     /// How many rounds each median is taken over.
     pub rounds: usize,
 }
@@ -72,6 +76,9 @@ fn main() {
         workload.fill(&shards);
         race.workloads.push(workload);
         run(workload, &mut field, rounds, seconds, &mut race);
+    }
+    if listed("RACE_ONLY", "scenes") {
+        race.scenes = Some(scenes::play(&field, &shards, rounds));
     }
     drop(field);
     for (entry, past) in entries().iter().flat_map(|entry| Past::ALL.map(|past| (entry, past))) {

@@ -84,6 +84,7 @@ fn tables(race: &Race) -> String {
     };
     table(&mut text, race, "Resident memory after the rounds, MiB", each(mebibytes));
     idle_table(&mut text, race);
+    text.extend(race.scenes.as_ref().map(|scenes| scenes.table()));
     text
 }
 

@@ -16,7 +16,8 @@ use crate::worker::Worker;
 impl Worker {
     /// Handles one command; `whole` is its bytes when they are in a buffer of their own.
     pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
-        let spec = match command::resolve(request) {
+        let spec = command::resolve(request).or_else(|error| self.learned(number, request, error));
+        let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
             Err(error) => return self.misspoken(number, request, error),
@@ -61,7 +62,8 @@ impl Worker {
                 self.refuse(number, spec, NO_BLOCKING);
             }
             (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
-            (Handling::Scan, _) => self.refuse(number, spec, NO_SCAN),
+            (Handling::Scan, _) => self.scan(number, request),
+            (Handling::Gather(gather), _) => self.gather(number, gather, request),
         }
     }
 
@@ -81,6 +83,20 @@ impl Worker {
             return false;
         }
         true
+    }
+
+    /// What the pool's shards told of a command that the table lacks.
+    #[cold]
+    fn learned(
+        &self,
+        number: u32,
+        request: &Request<'_>,
+        error: CommandError,
+    ) -> Result<&'static Spec, CommandError> {
+        match error {
+            CommandError::WrongArity(_) => Err(error),
+            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
+        }
     }
 
     pub(super) fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
@@ -129,6 +145,7 @@ impl Worker {
             rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
         match stray {
             None => self.forward(number, shard, frame(request, whole)),
+            Some(_) if self.across_shards(number, spec, request) => {}
             Some(stray) => self.refuse_cross_slot(
                 number,
                 spec,
@@ -252,7 +269,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
 const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
 const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
 const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
-const NO_SCAN: &str = "circlet has no cursor over all shards yet; KEYS works";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

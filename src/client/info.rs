@@ -1,65 +1,199 @@
-//! INFO: what circlet says of itself in the form that Redis's clients read.
+//! INFO: the shards' as one, with what circlet says of itself; or one shard's own.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::SystemTime;
 
+use bytes::Bytes;
+use rustix::process::{Resource, getrlimit};
+
+use super::gather::Question;
 use super::greeting::REDIS_VERSION;
+use super::procedure::Steps;
+use crate::config::Listen;
+use crate::reply::frame;
+use crate::reply::info::{Own, Wanted, merge};
+use crate::resp::write;
 use crate::shard::health::State;
-use crate::worker::PoolState;
+use crate::worker::{PoolState, Worker};
 
-/// The sections named in `wanted` (lower case), or all.
-pub(crate) fn text(pool: &PoolState, wanted: &[String]) -> String {
-    let all = ["all", "default", "everything"];
-    let wants = |section: &str| {
-        wanted.is_empty()
-            || wanted.iter().any(|wanted| wanted == section || all.contains(&&wanted[..]))
-    };
-    let mut text = String::new();
-    for (section, write) in SECTIONS {
-        if wants(section) {
-            let mut title = (*section).to_owned();
-            title[..1].make_ascii_uppercase();
-            let separator = if text.is_empty() { "" } else { "\r\n" };
-            let _ = write!(text, "{separator}# {title}\r\n");
-            write(pool, &mut text);
-        }
+/// Answers INFO. Shards that do not answer are left out: what circlet says of them is what is
+/// looked for when something is wrong.
+pub(super) async fn answer(steps: &Steps, question: Question) -> Vec<u8> {
+    if let Some(index) = question.arguments.iter().position(|name| shard_name(name).is_some()) {
+        return of_shard(steps, question.arguments, index).await;
     }
-    text
+    let wanted = Wanted::new(question.arguments.iter().map(Vec::as_slice));
+    let replies = match wanted.is_only(OWN_SECTION) {
+        true => Vec::new(),
+        false => steps.ask_all(&question.wire).await,
+    };
+    if let Some(refusal) = refusal(&replies) {
+        return refusal.to_vec();
+    }
+    let texts: Vec<String> = replies
+        .iter()
+        .filter(|(_, reply)| !frame::is_error(reply))
+        .filter_map(|(_, reply)| frame::text(reply))
+        .map(|text| String::from_utf8_lossy(text).into_owned())
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let connections = total_connections(steps).await;
+    let own = steps.with(|worker, number| own(worker, number, connections, texts.len()));
+    let text = merge(&texts, &own, &wanted);
+    steps.reply(|writer| writer.verbatim(&text))
 }
 
-type Section = (&'static str, fn(&PoolState, &mut String));
-
-const SECTIONS: &[Section] = &[
-    ("server", server),
-    ("persistence", |_, text| text.push_str("loading:0\r\nasync_loading:0\r\n")),
-    ("replication", |_, text| text.push_str("role:master\r\nconnected_slaves:0\r\n")),
-    ("cluster", |_, text| text.push_str("cluster_enabled:0\r\n")),
-    ("shards", shards),
-];
-
-fn server(pool: &PoolState, text: &mut String) {
-    let _ = write!(
-        text,
-        "redis_version:{REDIS_VERSION}\r\nredis_mode:standalone\r\nos:{}\r\narch_bits:{}\r\n\
-         process_id:{}\r\ncirclet_version:{}\r\ncirclet_pool:{}\r\n",
-        std::env::consts::OS,
-        usize::BITS,
-        std::process::id(),
-        env!("CARGO_PKG_VERSION"),
-        pool.config.name,
-    );
+/// The error that a user gets who may not ask: it is not the shards' state but the answer.
+fn refusal(replies: &[(usize, Bytes)]) -> Option<&Bytes> {
+    let is_refusal = |reply: &Bytes| reply.starts_with(b"-NOPERM") || reply.starts_with(b"-NOAUTH");
+    replies.iter().map(|(_, reply)| reply).find(|reply| is_refusal(reply))
 }
 
-fn shards(pool: &PoolState, text: &mut String) {
+/// `INFO shard:<name> [section …]`: that shard's own, as it says it.
+async fn of_shard(steps: &Steps, mut arguments: Vec<Vec<u8>>, index: usize) -> Vec<u8> {
+    let asked = arguments.remove(index);
+    let name = shard_name(&asked).unwrap_or_default();
+    let config = steps.with(|worker, number| Arc::clone(&worker.pool_of(number).config));
+    let Some(shard) = config.servers.iter().position(|server| server.name.as_bytes() == name)
+    else {
+        let names: Vec<&str> = config.servers.iter().map(|server| &server.name[..]).collect();
+        let text = format!(
+            "ERR pool '{}' has no shard '{}'; its shards are {}",
+            config.name,
+            String::from_utf8_lossy(&name[..name.len().min(SHOWN_NAME)]),
+            names.join(", ")
+        );
+        return steps.reply(|writer| writer.error(&text));
+    };
+    arguments.insert(0, b"INFO".to_vec());
+    let mut wire = Vec::new();
+    write::command(&mut wire, &arguments);
+    steps.ask(shard, &wire).await.to_vec()
+}
+
+/// The name in an argument `shard:<name>`.
+fn shard_name(argument: &[u8]) -> Option<&[u8]> {
+    let (prefix, name) = argument.split_at_checked(SHARD_PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(SHARD_PREFIX).then_some(name)
+}
+
+/// Clients of the pool since the start, on all workers.
+async fn total_connections(steps: &Steps) -> u64 {
+    let (shared, pool) = steps.with(|worker, number| {
+        (Arc::clone(&worker.shared), usize::from(worker.sessions[number as usize].pool))
+    });
+    let counted = shared.ask_all(move |worker| {
+        worker.counters.pools.get(pool).map_or(0, |pool| pool.total_connections.value())
+    });
+    counted.await.into_iter().sum()
+}
+
+/// What circlet says of itself; `answered` shards have said something.
+fn own(worker: &Worker, number: u32, connections: u64, answered: usize) -> Own {
+    let mut own = Own::new();
+    server(worker, number, &mut own);
+    clients(worker, number, &mut own);
+    own.push(("stats", "total_connections_received".into(), connections.to_string()));
+    replication(worker, &mut own);
+    own.push(("cluster", "cluster_enabled".into(), "0".into()));
+    if answered == 0 {
+        own.push(("server", "redis_version".into(), REDIS_VERSION.into()));
+        own.push(("persistence", "loading".into(), "0".into()));
+    }
+    circlet(worker.pool_of(number), answered, &mut own);
+    own
+}
+
+fn server(worker: &Worker, number: u32, own: &mut Own) {
+    let shared = &worker.shared;
+    // A clock before 1970 is no clock; Redis would say 0 as well.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let uptime = shared.started.elapsed().as_secs();
+    let executable = std::env::current_exe().unwrap_or_default();
+    let port = match worker.pool_of(number).config.listen {
+        Listen::Tcp { port, .. } => port,
+        Listen::Unix { .. } => 0,
+    };
+    let fields = [
+        ("redis_mode", "standalone".to_owned()),
+        ("process_id", std::process::id().to_string()),
+        ("process_supervised", "no".to_owned()),
+        ("run_id", shared.run_id.clone()),
+        ("tcp_port", port.to_string()),
+        ("server_time_usec", now.as_micros().to_string()),
+        ("uptime_in_seconds", uptime.to_string()),
+        ("uptime_in_days", (uptime / SECONDS_PER_DAY).to_string()),
+        ("lru_clock", (now.as_secs() & LRU_CLOCK).to_string()),
+        ("executable", executable.display().to_string()),
+        ("config_file", String::new()),
+    ];
+    own.extend(fields.map(|(field, value)| ("server", Cow::Borrowed(field), value)));
+}
+
+fn clients(worker: &Worker, number: u32, own: &mut Own) {
+    let pool = usize::from(worker.sessions[number as usize].pool);
+    let connected = worker.shared.clients.iter().filter(|client| client.pool == pool).count();
+    let limit = match worker.pool_of(number).config.client_connections {
+        0 => getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+        limit => u64::from(limit),
+    };
+    let fields = [
+        ("connected_clients", connected.to_string()),
+        ("cluster_connections", "0".to_owned()),
+        ("maxclients", limit.to_string()),
+    ];
+    own.extend(fields.map(|(field, value)| ("clients", Cow::Borrowed(field), value)));
+}
+
+/// One master without replicas: those of the shards each have a part of the keys.
+fn replication(worker: &Worker, own: &mut Own) {
+    let fields = [
+        ("role", "master".to_owned()),
+        ("connected_slaves", "0".to_owned()),
+        ("master_failover_state", "no-failover".to_owned()),
+        ("master_replid", worker.shared.run_id.clone()),
+        ("master_replid2", "0".repeat(40)),
+        ("second_repl_offset", "-1".to_owned()),
+        ("repl_backlog_first_byte_offset", "0".to_owned()),
+    ];
+    own.extend(fields.map(|(field, value)| ("replication", Cow::Borrowed(field), value)));
+}
+
+/// The section that no Redis has: who the shards are and how they are.
+fn circlet(pool: &PoolState, answered: usize, own: &mut Own) {
+    let count = |state| pool.health.iter().filter(|health| health.state == state).count();
+    let fields = [
+        ("circlet_version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("pool", pool.config.name.clone()),
+        ("shards", pool.config.servers.len().to_string()),
+        ("live", count(State::Live).to_string()),
+        ("down", count(State::Down).to_string()),
+        ("ejected", count(State::Ejected).to_string()),
+        ("answered", answered.to_string()),
+    ];
+    own.extend(fields.map(|(field, value)| (OWN_SECTION, Cow::Borrowed(field), value)));
     for (index, (server, health)) in pool.config.servers.iter().zip(&pool.health).enumerate() {
         let state = match health.state {
             State::Live => "live",
             State::Down => "down",
             State::Ejected => "ejected",
         };
-        let _ = write!(
-            text,
-            "shard{index}:name={},weight={},state={state}\r\n",
-            server.name, server.weight
+        let line = format!(
+            "name={},address={},weight={},state={state},seconds={}",
+            server.name,
+            server.address,
+            server.weight,
+            health.since.elapsed().as_secs()
         );
+        own.push((OWN_SECTION, format!("shard{index}").into(), line));
     }
 }
+
+const OWN_SECTION: &str = "circlet";
+const SHARD_PREFIX: &[u8] = b"shard:";
+/// Bytes of a shard's name that an error shows.
+const SHOWN_NAME: usize = 64;
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+/// Redis's LRU clock has 24 bits.
+const LRU_CLOCK: u64 = (1 << 24) - 1;

@@ -1,5 +1,6 @@
 //! Commands that circlet answers itself, for they concern the session and not its keys.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::{Pause, Special};
@@ -23,7 +24,13 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
-            Local::Info => self.info(number, request),
+            Local::Command
+            | Local::CommandCount
+            | Local::CommandList
+            | Local::CommandInfo
+            | Local::CommandDocs
+            | Local::CommandGetKeys
+            | Local::CommandGetKeysAndFlags => self.about_commands(number, local, request),
             _ if self.client_command(number, local, request) => {}
             _ if self.acl(number, local, request) => {}
             _ => self.say(number, |writer| {
@@ -32,6 +39,14 @@ impl Worker {
                 }
             }),
         }
+    }
+
+    fn about_commands(&mut self, number: u32, local: Local, request: &Request<'_>) {
+        let learned = Arc::clone(&self.pool_of(number).learned);
+        self.say(number, |writer| {
+            let answered = answer::about_commands(local, request, &learned, writer);
+            debug_assert!(answered, "the caller sends COMMAND's subcommands only");
+        });
     }
 
     /// SELECT: what follows travels on links that have selected the database. Whether it exists
@@ -92,13 +107,6 @@ impl Worker {
         self.forget_ways(number);
         self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));
-    }
-
-    fn info(&mut self, number: u32, request: &Request<'_>) {
-        let wanted: Vec<String> =
-            request.args().skip(1).map(|arg| String::from_utf8_lossy(arg).to_lowercase()).collect();
-        let text = super::info::text(self.pool_of(number), &wanted);
-        self.say(number, |writer| writer.verbatim(&text));
     }
 
     /// Keeps what a client tells of itself, under Redis's rule for names.

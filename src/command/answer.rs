@@ -1,10 +1,12 @@
 //! What circlet answers itself and needs no session for: COMMAND and its subcommands, PING, ECHO.
+//! COMMAND tells of the table and of what the shards told.
 
 use super::bits::Categories;
 use super::docs;
 use super::glob;
 use super::info;
 use super::keys::find_with_flags;
+use super::learned::Learned;
 use super::spec::{Keys, Local, Spec};
 use super::table;
 use crate::resp::{Request, Span, Writer};
@@ -16,22 +18,33 @@ pub fn reply(local: Local, request: &Request<'_>, writer: &mut Writer<'_>) -> bo
     match local {
         Local::Ping => ping(request, writer),
         Local::Echo => writer.bulk(request.arg(1)),
-        Local::Command => infos(table::commands().iter().map(Some), writer),
-        Local::CommandCount => writer.integer(table::commands().len() as i64),
-        Local::CommandList => list(request, writer),
-        Local::CommandInfo if request.len() == 2 => {
-            infos(table::commands().iter().map(Some), writer);
-        }
-        Local::CommandInfo => infos(named(request), writer),
-        Local::CommandDocs if request.len() == 2 => {
-            docs::write_all(table::commands().iter(), writer);
-        }
-        Local::CommandDocs => docs::write_all(named(request).flatten(), writer),
-        Local::CommandGetKeys => keys(request, false, writer),
-        Local::CommandGetKeysAndFlags => keys(request, true, writer),
-        Local::CommandHelp => help(COMMAND_HELP, writer),
         Local::ClientHelp => help(CLIENT_HELP, writer),
         Local::ClientCapa => writer.simple("OK"),
+        _ => return about_commands(local, request, &Learned::default(), writer),
+    }
+    true
+}
+
+/// As [`reply`], for COMMAND and its subcommands, where `learned` counts as well.
+#[must_use]
+pub fn about_commands(
+    local: Local,
+    request: &Request<'_>,
+    learned: &Learned,
+    writer: &mut Writer<'_>,
+) -> bool {
+    let all = || table::commands().iter().chain(learned.commands());
+    match local {
+        Local::Command => infos(all().map(Some).collect(), writer),
+        Local::CommandCount => writer.integer(all().count() as i64),
+        Local::CommandList => list(request, learned, writer),
+        Local::CommandInfo if request.len() == 2 => infos(all().map(Some).collect(), writer),
+        Local::CommandInfo => infos(named(request, learned).collect(), writer),
+        Local::CommandDocs if request.len() == 2 => docs::write_all(all(), writer),
+        Local::CommandDocs => docs::write_all(named(request, learned).flatten(), writer),
+        Local::CommandGetKeys => keys(request, learned, false, writer),
+        Local::CommandGetKeysAndFlags => keys(request, learned, true, writer),
+        Local::CommandHelp => help(COMMAND_HELP, writer),
         _ => return false,
     }
     true
@@ -46,11 +59,12 @@ fn ping(request: &Request<'_>, writer: &mut Writer<'_>) {
 }
 
 /// The commands that COMMAND INFO and COMMAND DOCS are asked for by name.
-fn named(request: &Request<'_>) -> impl ExactSizeIterator<Item = Option<&'static Spec>> {
-    (2..request.len()).map(|index| table::lookup_full(request.arg(index)))
+fn named(request: &Request<'_>, learned: &Learned) -> impl Iterator<Item = Option<&'static Spec>> {
+    let names = (2..request.len()).map(|index| request.arg(index));
+    names.map(|name| table::lookup_full(name).or_else(|| learned.lookup_full(name)))
 }
 
-fn infos(specs: impl ExactSizeIterator<Item = Option<&'static Spec>>, writer: &mut Writer<'_>) {
+fn infos(specs: Vec<Option<&'static Spec>>, writer: &mut Writer<'_>) {
     writer.array(specs.len());
     for spec in specs {
         match spec {
@@ -60,37 +74,38 @@ fn infos(specs: impl ExactSizeIterator<Item = Option<&'static Spec>>, writer: &m
     }
 }
 
-fn list(request: &Request<'_>, writer: &mut Writer<'_>) {
+fn list(request: &Request<'_>, learned: &Learned, writer: &mut Writer<'_>) {
+    let all = || table::all().chain(learned.all());
     let is = |index: usize, word: &[u8]| request.arg(index).eq_ignore_ascii_case(word);
     let names: Vec<&str> = match request.len() {
-        2 => table::all().map(|spec| spec.name).collect(),
+        2 => all().map(|spec| spec.name).collect(),
         5 if is(2, b"filterby") && is(3, b"module") => Vec::new(),
-        5 if is(2, b"filterby") && is(3, b"aclcat") => in_category(request.arg(4)),
-        5 if is(2, b"filterby") && is(3, b"pattern") => like(request.arg(4)),
+        5 if is(2, b"filterby") && is(3, b"aclcat") => in_category(request.arg(4), all()),
+        5 if is(2, b"filterby") && is(3, b"pattern") => like(request.arg(4), all()),
         _ => return writer.error("ERR syntax error"),
     };
     writer.array(names.len());
     names.iter().for_each(|name| writer.bulk(name.as_bytes()));
 }
 
-fn in_category(name: &[u8]) -> Vec<&'static str> {
+fn in_category(name: &[u8], all: impl Iterator<Item = &'static Spec>) -> Vec<&'static str> {
     let Some(category) = std::str::from_utf8(name).ok().and_then(Categories::from_name) else {
         return Vec::new();
     };
-    let of_category = table::all().filter(|spec| spec.categories.contains(category));
+    let of_category = all.filter(|spec| spec.categories.contains(category));
     of_category.map(|spec| spec.name).collect()
 }
 
-fn like(pattern: &[u8]) -> Vec<&'static str> {
-    let names = table::all().map(|spec| spec.name);
+fn like(pattern: &[u8], all: impl Iterator<Item = &'static Spec>) -> Vec<&'static str> {
+    let names = all.map(|spec| spec.name);
     names.filter(|name| glob::matches(pattern, name.as_bytes())).collect()
 }
 
 /// COMMAND GETKEYS and COMMAND GETKEYSANDFLAGS.
-fn keys(request: &Request<'_>, with_flags: bool, writer: &mut Writer<'_>) {
+fn keys(request: &Request<'_>, learned: &Learned, with_flags: bool, writer: &mut Writer<'_>) {
     let (bytes, spans) = inner(request);
     let request = Request::new(&bytes, &spans);
-    let keys = match keys_of(&request) {
+    let keys = match keys_of(&request, learned) {
         Ok(keys) => keys,
         Err(text) => return writer.error(text),
     };
@@ -107,12 +122,17 @@ fn keys(request: &Request<'_>, with_flags: bool, writer: &mut Writer<'_>) {
     }
 }
 
-fn keys_of(request: &Request<'_>) -> Result<Vec<(usize, super::KeyFlags)>, &'static str> {
-    let known = table::lookup(request.arg(0)).and_then(|spec| {
+fn keys_of(
+    request: &Request<'_>,
+    learned: &Learned,
+) -> Result<Vec<(usize, super::KeyFlags)>, &'static str> {
+    let container = table::lookup(request.arg(0)).or_else(|| learned.lookup_full(request.arg(0)));
+    let known = container.and_then(|spec| {
         if spec.subcommands.is_empty() || request.len() == 1 {
             return Some(spec);
         }
-        spec.subcommand(request.arg(1))
+        let unlisted = || learned.subcommand(spec, request.arg(1));
+        spec.subcommand(request.arg(1)).or_else(unlisted)
     });
     let spec = known.ok_or("ERR Invalid command specified")?;
     if spec.keys == Keys::None {

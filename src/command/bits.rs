@@ -68,6 +68,7 @@ mod flags {
             WRITE = "write",
             READONLY = "readonly",
             DENYOOM = "denyoom",
+            MODULE = "module",
             ADMIN = "admin",
             PUBSUB = "pubsub",
             NOSCRIPT = "noscript",

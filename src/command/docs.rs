@@ -139,8 +139,9 @@ impl Argument {
 fn write(spec: &Spec, writer: &mut Writer<'_>) {
     static NOTHING: LazyLock<Entry> = LazyLock::new(Entry::default);
     let entry = DOCS.get(spec.name).unwrap_or(&NOTHING);
-    let before = [("summary", Some(entry.summary)), ("since", Some(spec.since))];
-    let before = before.into_iter().chain([("group", Some(spec.group))]);
+    let told = |text: &'static str| (!text.is_empty()).then_some(text);
+    let before = [("summary", told(entry.summary)), ("since", told(spec.since))];
+    let before = before.into_iter().chain([("group", told(spec.group))]);
     let before = before.chain([("complexity", entry.complexity)]);
     let after = [("deprecated_since", entry.deprecated), ("replaced_by", entry.replaced)];
     let count = before.clone().chain(after).filter(|word| word.1.is_some()).count()

@@ -6,9 +6,11 @@
 pub mod answer;
 pub mod bits;
 mod docs;
+pub mod gather;
 mod glob;
 mod info;
 pub mod keys;
+pub mod learned;
 mod parse;
 pub mod reference;
 mod resolve;
@@ -17,7 +19,9 @@ pub mod spec;
 pub mod table;
 
 pub use bits::{Categories, Flags, KeyFlags};
+pub use gather::Gather;
 pub use keys::{KeyError, KeyPositions};
+pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,

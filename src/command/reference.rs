@@ -33,12 +33,13 @@ fn treatment(spec: &Spec) -> String {
         Handling::Sort => "by key, if BY and GET stay on its shard",
         Handling::Split => return format!("split by key, {}", merged(spec.response_policy)),
         Handling::FanOut => return format!("all shards, {}", merged(spec.response_policy)),
+        Handling::Gather(gather) => return format!("all shards, {}", gather.describe()),
         Handling::AnyShard => "any shard",
         Handling::Local(_) => "answered here",
         Handling::Transaction => "not yet served (transaction)",
         Handling::Blocking => "not yet served (blocking)",
         Handling::Subscription => "not yet served (publish and subscribe)",
-        Handling::Scan => "not yet served (cursor)",
+        Handling::Scan => "one shard after the other, by a cursor over all",
         Handling::Refused(reason) => return format!("refused: {reason}"),
     };
     words.to_owned()

@@ -20,6 +20,9 @@ pub fn strict(
         Keys::Search(Search::Migrate) => migrate(request, &mut add),
         _ => specs(spec, request, &mut add)?,
     }
+    if spec.is_learned() {
+        return Ok(());
+    }
     if let [KeySpec { begin: BeginSearch::Keyword { keyword, from }, .. }] = &spec.key_specs[..] {
         let first = after_keyword(request, keyword, *from).ok_or(KeyError::Syntax)?;
         if !(request.len() - first).is_multiple_of(2) {
@@ -41,7 +44,7 @@ pub fn specs(spec: &Spec, request: &Request<'_>, add: Add<'_>) -> Result<(), Key
                 let end = range_end(begin, last, limit, request.len());
                 if end >= request.len() || end < begin {
                     // GEORADIUS … STORE without a destination: its shard will say so.
-                    if last == 0 {
+                    if last == 0 || spec.is_learned() {
                         continue;
                     }
                     return Err(KeyError::Syntax);
@@ -164,12 +167,12 @@ fn count(
     first: usize,
     step: usize,
 ) -> Result<usize, KeyError> {
-    let family = Family::of(spec.name);
+    let family = if spec.is_learned() { Family::Learned } else { Family::of(spec.name) };
     if at >= request.len() {
         return Err(KeyError::Syntax);
     }
     let number = integer(request.arg(at)).ok_or_else(|| family.not_a_number())?;
-    if number < 0 || (number == 0 && family != Family::Script && family != Family::Function) {
+    if number < 0 || (number == 0 && !family.may_have_none()) {
         return Err(family.too_few(spec.name));
     }
     let room = request.len().saturating_sub(first).div_ceil(step);
@@ -190,6 +193,7 @@ enum Family {
     SortedSets,
     Cardinality,
     Pop,
+    Learned,
 }
 
 impl Family {
@@ -203,9 +207,13 @@ impl Family {
         }
     }
 
+    fn may_have_none(self) -> bool {
+        matches!(self, Self::Script | Self::Function | Self::Learned)
+    }
+
     fn not_a_number(self) -> KeyError {
         match self {
-            Self::Script | Self::SortedSets => KeyError::NotANumber,
+            Self::Script | Self::SortedSets | Self::Learned => KeyError::NotANumber,
             Self::Function => KeyError::BadNumber,
             Self::Cardinality | Self::Pop => KeyError::NotPositive,
         }
@@ -213,7 +221,7 @@ impl Family {
 
     fn too_few(self, name: &'static str) -> KeyError {
         match self {
-            Self::Script | Self::Function => KeyError::Negative,
+            Self::Script | Self::Function | Self::Learned => KeyError::Negative,
             Self::SortedSets => KeyError::NoInputKey(name),
             Self::Cardinality | Self::Pop => KeyError::NotPositive,
         }
@@ -221,7 +229,7 @@ impl Family {
 
     fn too_many(self) -> KeyError {
         match self {
-            Self::Script | Self::Function | Self::Cardinality => KeyError::TooMany,
+            Self::Script | Self::Function | Self::Cardinality | Self::Learned => KeyError::TooMany,
             Self::SortedSets | Self::Pop => KeyError::Syntax,
         }
     }

@@ -1,13 +1,15 @@
 //! What is known of a command.
 
 use super::bits::{Categories, Flags, KeyFlags};
+use super::gather::Gather;
 
 /// What the table says of one command or subcommand.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Spec {
     /// The name in lower case; `client|setname` for a subcommand.
     pub name: &'static str,
-    /// The command's place among all commands and subcommands: below [`super::table::count`], for statistics.
+    /// The command's place among all commands and subcommands: below [`super::table::count`], for
+    /// statistics. [`Spec::LEARNED`] for one that the table lacks.
     pub id: u16,
     /// As in COMMAND INFO: the exact number of arguments, or, negative, the least.
     pub arity: i32,
@@ -39,6 +41,14 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The [`Spec::id`] of every command that was learned from a shard.
+    pub const LEARNED: u16 = u16::MAX;
+
+    /// Whether a shard told of the command and the table does not know it.
+    pub fn is_learned(&self) -> bool {
+        self.id == Self::LEARNED
+    }
+
     /// Whether a command of `count` arguments, its name included, has enough of them.
     #[inline]
     pub fn accepts(&self, count: usize) -> bool {
@@ -154,6 +164,8 @@ pub enum Handling {
     Split,
     /// Sent to all shards and merged by the response policy.
     FanOut,
+    /// Sent to all shards; circlet makes one reply of theirs.
+    Gather(Gather),
     /// Sent to one shard, any.
     AnyShard,
     /// Answered by circlet.
@@ -199,7 +211,6 @@ locals! {
     Select,
     Quit,
     Reset,
-    Info,
     Command,
     CommandCount,
     CommandList,

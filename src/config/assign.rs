@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{Distribution, Ejection, Hash, KeyBytes, Listen, Pool};
+use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::value;
@@ -99,6 +99,7 @@ fn blank(name: &str) -> Pool {
         server_retry_timeout: Duration::ZERO,
         server_failure_limit: 0,
         ejection: Ejection::Skip,
+        cross_shard: CrossShard::Refuse,
         heartbeat_interval: Duration::ZERO,
         heartbeat_timeout: Duration::ZERO,
         heartbeat_successes: 0,

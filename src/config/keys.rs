@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::model::{Distribution, Ejection, Hash, KeyBytes};
+use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes};
 use super::reference::{Key, Takes, Without, Word};
 
 /// Where twemproxy keeps the number in a C `int`.
@@ -160,6 +160,16 @@ pub static KEYS: &[Key] = &[
         ]),
         meaning: "What an ejection does to the keys of the other shards: with `skip` none of them moves; `rebuild` is twemproxy's way, which moves some where weights differ, for fleets that run both side by side.",
         twemproxy: "Always `rebuild`.",
+    },
+    Key {
+        name: "cross_shard",
+        default: Without::Text("refuse"),
+        takes: Takes::Word(&[
+            ("refuse", |pool| pool.cross_shard = CrossShard::Refuse),
+            ("allow", |pool| pool.cross_shard = CrossShard::Allow),
+        ]),
+        meaning: "What becomes of a command whose keys live on several shards and that is not the same when split (SUNION, RENAME, LMOVE …): `refuse` answers `-CROSSSLOT`; `allow` does it in several steps, which is not atomic.",
+        twemproxy: "Splits MGET, MSET, DEL, UNLINK and TOUCH; sends all else to the shard of the first key.",
     },
     Key {
         name: "heartbeat_interval",

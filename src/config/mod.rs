@@ -33,7 +33,9 @@ use std::path::Path;
 pub use document::{markdown, plain};
 use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
-pub use model::{Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server};
+pub use model::{
+    Address, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+};
 pub use settings::Settings;
 pub use warnings::warnings;
 

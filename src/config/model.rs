@@ -3,6 +3,7 @@
 //! These types hold only values that were validated; what the user typed lives in the parser
 //! next door, and there is one conversion between the two.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Pool {
     pub server_failure_limit: u32,
     /// What ejection does to the ring.
     pub ejection: Ejection,
+    /// What becomes of commands whose keys live on several shards.
+    pub cross_shard: CrossShard,
     /// The time between two heartbeats to one shard.
     pub heartbeat_interval: Duration,
     /// How long a heartbeat may go unanswered.
@@ -112,6 +115,16 @@ pub enum Address {
     },
     /// The path of a unix socket.
     Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// An address to listen on.
@@ -172,6 +185,16 @@ pub enum Distribution {
     Random,
     /// Rendezvous (highest random weight): exact weights, least movement; for new pools.
     Rendezvous,
+}
+
+/// What becomes of a command whose keys live on several shards and that cannot be split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrossShard {
+    /// It is answered with `-CROSSSLOT`.
+    #[default]
+    Refuse,
+    /// It is done in several steps, which is not atomic.
+    Allow,
 }
 
 /// What the ejection of a shard does to the keys of the others.

@@ -217,7 +217,7 @@ fn is_null(reply: &[u8]) -> bool {
 }
 
 /// A shard answered with another type than its siblings: its version differs, or it is no Redis.
-fn write_mismatch(out: &mut Vec<u8>, reply: &[u8]) {
+pub(super) fn write_mismatch(out: &mut Vec<u8>, reply: &[u8]) {
     let mut text = String::from("-ERR the shards' replies cannot be merged: one of them is ");
     let shown = String::from_utf8_lossy(&reply[..reply.len().min(SHOWN)]);
     let _ = write!(text, "{:?}", shown);

@@ -1,5 +1,8 @@
 //! The places kept for replies, and how several replies become one.
 
+pub mod administration;
+pub mod frame;
+pub mod info;
 pub mod merge;
 pub mod slots;
 

@@ -9,6 +9,7 @@
 //! that has a name and a weight.
 
 mod balance;
+pub mod cursor;
 pub mod hash;
 mod ketama;
 mod modula;

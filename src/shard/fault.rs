@@ -66,8 +66,9 @@ impl LinkFault {
                 " did not reply within timeout; whether the command ran is unknown".into()
             }
             Self::Closed => " closed the link; whether the command ran is unknown".into(),
-            Self::Resolve(why) | Self::Io(why) | Self::Garbage(why) | Self::Out(why) => {
-                format!(": {why}")
+            Self::Resolve(why) | Self::Out(why) => format!(": {why}"),
+            Self::Io(why) | Self::Garbage(why) => {
+                format!(": {why}; whether the command ran is unknown")
             }
             Self::Handshake(_) => String::new(),
             Self::Shutdown => ": circlet is shutting down".into(),

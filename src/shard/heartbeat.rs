@@ -6,7 +6,8 @@
 //! connect, AUTH (if there is no connection) ─▶ PING ─▶ judge ─▶ Beat ─▶ monitor ───┘
 //! ```
 //! A connection on which anything but one clean reply was met is closed, and the next heartbeat
-//! starts with a new one. Names are resolved at each connect.
+//! starts with a new one. Names are resolved at each connect. While the heart rests, the connection
+//! serves to ask which commands the shard has: see [`super::inquiry`].
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -21,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::answer::{self, Answer};
 use super::health::span;
+use super::inquiry::Inquiries;
 use crate::config::{Address, Pool, Server};
 
 /// The shortest time between two heartbeats to one shard, whatever the interval and however many
@@ -66,7 +68,12 @@ impl Target {
     }
 
     /// Asks until the monitor is gone.
-    pub(super) async fn keep_asking(self, nudge: Arc<Notify>, beats: mpsc::Sender<Beat>) {
+    pub(super) async fn keep_asking(
+        self,
+        nudge: Arc<Notify>,
+        beats: mpsc::Sender<Beat>,
+        mut inquiries: Inquiries,
+    ) {
         let (mut connection, mut lookup) = (None, None);
         loop {
             let asked = Instant::now();
@@ -76,10 +83,13 @@ impl Target {
             if beats.send(beat).await.is_err() {
                 return;
             }
-            sleep(MIN_GAP.saturating_sub(asked.elapsed())).await;
-            let rest = jittered(self.interval).saturating_sub(asked.elapsed());
-            // Elapsed or nudged: either way it is time.
-            let _ = timeout(rest, nudge.notified()).await;
+            let rest = async {
+                sleep(MIN_GAP.saturating_sub(asked.elapsed())).await;
+                let rest = jittered(self.interval).saturating_sub(asked.elapsed());
+                // Elapsed or nudged: either way it is time.
+                let _ = timeout(rest, nudge.notified()).await;
+            };
+            inquiries.during(rest, &mut connection).await;
         }
     }
 
@@ -155,19 +165,28 @@ impl Broken {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-struct Connection(Box<dyn Stream>);
+/// A connection of the control plane's own.
+pub(super) struct Connection {
+    pub(super) stream: Box<dyn Stream>,
+    /// Whether the shard was not asked yet for its commands on it.
+    pub(super) is_new: bool,
+}
 
 impl Connection {
+    fn new(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), is_new: true }
+    }
+
     /// Sends a command and waits for one line, which must be all that comes.
     async fn call(&mut self, command: &[u8]) -> Result<Vec<u8>, Broken> {
         // A shard that hung up may have said why first (max number of clients): read anyway.
-        let sent = self.0.write_all(command).await;
+        let sent = self.stream.write_all(command).await;
         let mut line = Vec::with_capacity(128);
         while !line.ends_with(b"\n") {
-            match self.0.read_buf(&mut line).await {
+            match self.stream.read_buf(&mut line).await {
                 Ok(0) => return Err(Broken::Closed(sent.err())),
                 Ok(_) if line.len() > MAX_ANSWER => {
                     return Err(Broken::Garbage("answered with more than 64 KiB".into()));
@@ -192,13 +211,13 @@ type Lookup = JoinHandle<io::Result<Vec<SocketAddr>>>;
 async fn connect(address: &Address, lookup: &mut Option<Lookup>) -> io::Result<Connection> {
     let (host, port) = match address {
         Address::Tcp { host, port } => (host, *port),
-        Address::Unix(path) => return Ok(Connection(Box::new(UnixStream::connect(path).await?))),
+        Address::Unix(path) => return Ok(Connection::new(UnixStream::connect(path).await?)),
     };
     let addresses = match host.parse::<IpAddr>() {
         Ok(literal) => vec![SocketAddr::new(literal, port)],
         Err(_) => resolve(host, port, lookup).await?,
     };
-    Ok(Connection(Box::new(TcpStream::connect(&addresses[..]).await?)))
+    Ok(Connection::new(TcpStream::connect(&addresses[..]).await?))
 }
 
 async fn resolve(

@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use super::answer::Answer;
 use super::health::{Change, Failure, Rules, ShardHealth, State};
 use super::heartbeat::{Beat, Target};
+use super::inquiry::{Inquiries, Told};
 use super::pool_judge::PoolJudge;
 use crate::admin::counters::HealthCounters;
 use crate::config::{Address, Config, Server};
@@ -30,6 +31,8 @@ pub struct Monitor {
     pools: Vec<Watched>,
     targets: Vec<Target>,
     counters: Arc<HealthCounters>,
+    tell: mpsc::UnboundedSender<Told>,
+    told: Option<mpsc::UnboundedReceiver<Told>>,
 }
 
 struct Watched {
@@ -59,17 +62,25 @@ impl Monitor {
             judge: PoolJudge::new(Rules::from(pool), pool.servers.len(), now),
             shards: pool.servers.iter().map(Shard::new).collect(),
         });
+        let (tell, told) = mpsc::unbounded_channel();
         let sizes: Vec<usize> = config.pools.iter().map(|pool| pool.servers.len()).collect();
         Self {
             targets: targets.collect(),
             pools: watched.collect(),
             counters: Arc::new(HealthCounters::new(&sizes)),
+            tell,
+            told: Some(told),
         }
     }
 
     /// What the stats port shows of ejections.
     pub fn counters(&self) -> Arc<HealthCounters> {
         Arc::clone(&self.counters)
+    }
+
+    /// What the shards will tell of their commands; to be taken once, before [`run`](Self::run).
+    pub fn take_told(&mut self) -> Option<mpsc::UnboundedReceiver<Told>> {
+        self.told.take()
     }
 
     /// Runs until `shutdown` completes. `publish` gets the index of a pool and the health of its
@@ -80,6 +91,8 @@ impl Monitor {
         mut publish: impl FnMut(usize, Vec<ShardHealth>),
         shutdown: impl Future<Output = ()>,
     ) {
+        // Nobody takes it any more.
+        self.told = None;
         for (index, pool) in self.pools.iter().enumerate() {
             publish(index, pool.judge.health());
         }
@@ -103,8 +116,14 @@ impl Monitor {
         let (sender, beats) = mpsc::channel(BEATS_WAITING);
         let mut tasks = JoinSet::new();
         for target in self.targets.drain(..) {
-            let nudge = Arc::clone(&self.pools[target.pool].shards[target.shard].nudge);
-            tasks.spawn(target.keep_asking(nudge, sender.clone()));
+            let pool = &self.pools[target.pool];
+            let shard = &pool.shards[target.shard];
+            let label = format!("{} of pool {}", shard.label, pool.name);
+            let place = (target.pool, target.shard);
+            let alone = pool.shards.len() == 1;
+            let inquiries = Inquiries::new(place, label, alone, self.tell.clone());
+            let nudge = Arc::clone(&shard.nudge);
+            tasks.spawn(target.keep_asking(nudge, sender.clone(), inquiries));
         }
         (tasks, beats)
     }

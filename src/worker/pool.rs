@@ -7,6 +7,7 @@ use super::private::IdleLinks;
 use crate::client::hold::Hold;
 use crate::client::monitor::Monitors;
 use crate::client::session::{Session, Special};
+use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
 use crate::route::ring::Ring;
@@ -25,6 +26,8 @@ pub struct PoolState {
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
     pub identities: Vec<IdentityLinks>,
+    /// What the shards have beyond the command table.
+    pub learned: Arc<Learned>,
     /// What clients may send.
     pub request_limits: RequestLimits,
     /// What shards may send.
@@ -60,6 +63,7 @@ impl PoolState {
             private_links: vec![0; config.servers.len()],
             hold: None,
             monitors: Monitors::default(),
+            learned: Arc::default(),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

@@ -17,6 +17,8 @@ pub struct Shared {
     pub started: Instant,
     /// The same for people and for LASTSAVE's kind.
     pub started_at: SystemTime,
+    /// What tells this run of the process from all others: 40 hexadecimal digits, as in Redis.
+    pub run_id: String,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -35,7 +37,8 @@ impl Shared {
     /// For the workers behind these inboxes.
     pub fn new(inboxes: Vec<UnboundedSender<Message>>) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
-        Self { clients: DashMap::new(), started, started_at, inboxes }
+        let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
+        Self { clients: DashMap::new(), started, started_at, run_id, inboxes }
     }
 
     /// Lets worker `index` do something when it gets to it, its own worker included.

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::{Call, PoolState, Shared, Worker, flush};
 use crate::admin::counters::WorkerCounters;
+use crate::command::Learned;
 use crate::config::Pool;
 use crate::route::ring::Ring;
 use crate::shard::connect::set_options;
@@ -42,6 +43,13 @@ pub enum Message {
     },
     /// Something to do.
     Call(Call),
+    /// The shards of a pool told of commands that the table lacks.
+    Learned {
+        /// Index of the pool.
+        pool: usize,
+        /// All that any of them told.
+        learned: Arc<Learned>,
+    },
     /// The process ends.
     Stop,
 }
@@ -147,6 +155,9 @@ async fn serve(setup: Setup) {
                 worker.borrow_mut().apply_health(pool, &shards, ring);
             }
             Message::Call(Call(what)) => what(&mut worker.borrow_mut()),
+            Message::Learned { pool, learned } => {
+                worker.borrow_mut().pools[pool].learned = learned;
+            }
             Message::Stop => break,
         }
     }

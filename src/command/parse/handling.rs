@@ -1,6 +1,7 @@
 //! The columns that say where a command goes and how replies become one.
 
 use super::Parsed;
+use crate::command::gather::Gather;
 use crate::command::spec::{Handling, Local, RequestPolicy, ResponsePolicy};
 
 /// The policy that the tip with `prefix` names; the default without such a tip.
@@ -68,6 +69,10 @@ fn special_handling(text: &'static str) -> Parsed<(Handling, Option<ResponsePoli
     if let Some(policy) = text.strip_prefix("all:") {
         let policy = response_policy(policy).ok_or_else(|| format!("no policy: {policy}"))?;
         return Ok((Handling::FanOut, Some(policy)));
+    }
+    if let Some(name) = text.strip_prefix("gather:") {
+        let gather = Gather::from_name(name).ok_or_else(|| format!("not gathered: {name}"))?;
+        return Ok((Handling::Gather(gather), None));
     }
     let name = text.strip_prefix("local:").ok_or_else(|| format!("no such handling: {text}"))?;
     let local = Local::from_name(name).ok_or_else(|| format!("not answered here: {name}"))?;

@@ -3,7 +3,8 @@
 mod handling;
 mod keys;
 
-use self::handling::{handling, policy, request_policy, response_policy};
+use self::handling::handling;
+pub use self::handling::{policy, request_policy, response_policy};
 use self::keys::{key_spec, keys_of, legacy_range};
 use super::bits::{Categories, Flags};
 use super::spec::Spec;

@@ -1,6 +1,7 @@
 //! What clients send that they should not, and what they read.
 
 mod crowds;
+mod excess;
 mod protocol;
 mod silence;
 

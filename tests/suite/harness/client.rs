@@ -106,10 +106,16 @@ impl Client {
     /// Reads one reply, as its bytes.
     #[track_caller]
     pub fn read_reply_bytes(&mut self) -> Vec<u8> {
+        self.try_read_reply_bytes().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Reads one reply as its bytes, where failing is an answer too.
+    pub fn try_read_reply_bytes(&mut self) -> Result<Vec<u8>, String> {
         let mut raw = Vec::new();
-        let read = wire::read_reply(&mut self.stream, &mut raw);
-        read.unwrap_or_else(|error| panic!("after \"{}\": {error}", raw.escape_ascii()));
-        raw
+        match wire::read_reply(&mut self.stream, &mut raw) {
+            Ok(_) => Ok(raw),
+            Err(error) => Err(format!("after \"{}\": {error}", raw.escape_ascii())),
+        }
     }
 
     /// Reads exactly these bytes.

@@ -73,7 +73,7 @@ impl Reply {
     #[track_caller]
     pub fn elements(&self) -> &[Reply] {
         match self {
-            Reply::Array(elements) => elements,
+            Reply::Array(elements) | Reply::Set(elements) => elements,
             other => panic!("not an array: {other}"),
         }
     }

@@ -5,8 +5,8 @@
 //!            └─▶ one redis-server ────────▶ bytes ─┴─▶ equal
 //! ```
 
+mod cross_shard;
 mod every_shard;
-mod keyed;
 mod random;
 mod refusals;
 mod scripts;
@@ -18,8 +18,8 @@ use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, pool_yaml};
 /// Circlet over three shards beside one Redis.
 pub struct Pair {
     pub shards: Vec<Shard>,
-    _single: Shard,
-    _proxy: Proxy,
+    single: Shard,
+    pub proxy: Proxy,
     /// Connected to circlet.
     pub through: Client,
     /// Connected to the one Redis.
@@ -29,12 +29,22 @@ pub struct Pair {
 impl Pair {
     /// All of them empty; keys are placed by what `{}` holds.
     pub fn start() -> Pair {
+        Pair::with("hash_tag: \"{}\"")
+    }
+
+    /// All of them empty, the pool with these settings.
+    pub fn with(settings: &str) -> Pair {
         let mut shards = Shard::several(4);
         let single = shards.remove(3);
         let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
-        let proxy = Circlet::with_config(&pool_yaml("pool", &servers, "hash_tag: \"{}\""));
+        let proxy = Circlet::with_config(&pool_yaml("pool", &servers, settings));
         let (through, direct) = (proxy.client(), single.client());
-        Pair { shards, _single: single, _proxy: proxy, through, direct }
+        Pair { shards, single, proxy, through, direct }
+    }
+
+    /// One more connection to circlet, and one to the one Redis.
+    pub fn connect(&self) -> [Client; 2] {
+        [self.proxy.client(), self.single.client()]
     }
 
     /// Both connections speak RESP3 from here on.

@@ -132,18 +132,15 @@ fn what_needs_a_session_with_state_is_refused_clearly() {
         "PUBLISH c m",
         "SPUBLISH c m",
         "PUBSUB CHANNELS",
-        "SCAN 0",
         "MONITOR",
         "SHUTDOWN",
         "DEBUG SLEEP 0",
-        "SAVE",
         "REPLICAOF NO ONE",
         "CLIENT REPLY OFF",
         "CLIENT TRACKING ON",
         "CLIENT PAUSE 1000",
         "CLIENT KILL ID 1",
         "ACL WHOAMI",
-        "MIGRATE h 1 k 0 5",
     ] {
         let text = refusal(&mut pair.through, &words(line));
         assert!(text.starts_with("ERR "), "{line}: {text}");
