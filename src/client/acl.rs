@@ -14,6 +14,9 @@ impl Worker {
                 self.say(number, |writer| writer.bulk(&user));
             }
             Local::AclLog => self.acl_log(number, request),
+            Local::AclChange if self.shards_decide(number) => {
+                self.fan_out_as(number, MergeKind::AllSucceeded, request);
+            }
             Local::AclChange => self.say(number, |writer| writer.error(NOT_GOVERNED)),
             _ => return false,
         }

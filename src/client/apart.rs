@@ -18,11 +18,12 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) {
-        if self.is_held(number, spec) {
-            return;
-        }
         self.muted(number, |worker| {
-            if worker.admits(number, spec) {
+            let special = worker.sessions[number as usize].special;
+            if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
+                return;
+            }
+            if !worker.is_held(number, spec) && worker.admits(number, spec) {
                 worker.handle_apart(number, spec, request, whole);
             }
         });

@@ -3,6 +3,7 @@
 
 use super::filter::{Filter, Listed, SYNTAX};
 use super::session::About;
+use super::users::Right;
 use crate::command::Local;
 use crate::resp::{Request, Writer};
 use crate::worker::Worker;
@@ -100,6 +101,9 @@ impl Worker {
         let pool = usize::from(self.sessions[number as usize].pool);
         let shared = self.shared.clone();
         self.run_procedure(number, |steps| async move {
+            if let Err(refusal) = steps.permitted(Right::List).await {
+                return refusal;
+            }
             let question = listed.clone();
             let told = shared.ask_all(move |worker| worker.lines(pool, &question)).await;
             let mut lines: Vec<(u64, String)> = told.into_iter().flatten().collect();
@@ -134,6 +138,9 @@ impl Worker {
         let (pool, me) = (usize::from(session.pool), session.id);
         let shared = self.shared.clone();
         self.run_procedure(number, |steps| async move {
+            if let Err(refusal) = steps.permitted(Right::Kill).await {
+                return refusal;
+            }
             let kill = move |worker: &mut Worker| worker.kill(pool, &filter, me);
             let killed: usize = shared.ask_all(kill).await.into_iter().sum();
             steps.reply(|writer| match (by_address, killed) {
@@ -145,9 +152,9 @@ impl Worker {
     }
 
     /// Refuses to look for clients of a user that cannot exist.
-    fn know_user(&self, _number: u32, filter: Filter) -> Result<Filter, String> {
+    fn know_user(&self, number: u32, filter: Filter) -> Result<Filter, String> {
         match &filter.user {
-            Some(user) if user != b"default" => {
+            Some(user) if user != b"default" && !self.shards_decide(number) => {
                 Err(format!("ERR No such user '{}'", String::from_utf8_lossy(user)))
             }
             _ => Ok(filter),

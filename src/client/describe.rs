@@ -121,11 +121,6 @@ impl Worker {
         );
         line
     }
-
-    /// As whom the session speaks.
-    pub(super) fn user_name(&self, _number: u32) -> &[u8] {
-        b"default"
-    }
 }
 
 /// The name of a command by its number.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::local::integer;
 use super::session::{Pause, Special};
+use super::users::Right;
 use crate::command::{Flags, Spec};
 use crate::resp::Request;
 use crate::worker::Worker;
@@ -37,23 +38,27 @@ impl Worker {
         };
         let until = Instant::now() + Duration::from_millis(milliseconds);
         let hold = Hold { all, until };
-        self.on_all_workers(number, move |worker, pool| worker.hold(pool, hold));
+        self.on_all_workers(number, Right::Pause, move |worker, pool| worker.hold(pool, hold));
     }
 
     /// `CLIENT UNPAUSE`.
     pub(super) fn client_unpause(&mut self, number: u32) {
-        self.on_all_workers(number, Self::release);
+        self.on_all_workers(number, Right::Unpause, Self::release);
     }
 
     /// Does something on all workers for the session's pool, and says OK when it is done.
     fn on_all_workers(
         &mut self,
         number: u32,
+        right: Right,
         what: impl Fn(&mut Self, usize) + Send + Clone + 'static,
     ) {
         let pool = usize::from(self.sessions[number as usize].pool);
         let shared = self.shared.clone();
         self.run_procedure(number, |steps| async move {
+            if let Err(refusal) = steps.permitted(right).await {
+                return refusal;
+            }
             shared.ask_all(move |worker| what(worker, pool)).await;
             steps.reply(|writer| writer.simple("OK"))
         });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::session::{Pause, Special};
+use super::session::Pause;
 use crate::command::{Local, answer};
 use crate::reply::slots::Frame;
 use crate::resp::{Request, Writer, write};
@@ -56,10 +56,12 @@ impl Worker {
             Ok(db) => db,
             Err(text) => return self.say(number, |writer| writer.error(text)),
         };
-        if self.pool_of(number).has_db(db) {
-            self.sessions[number as usize].db = db;
-            self.take_identity(number);
-            return self.say(number, |writer| writer.simple("OK"));
+        if self.pool_of(number).has_db(self.identity_of(number), db) {
+            let changed = self.select_known(number, db);
+            return self.say(number, |writer| match changed {
+                Ok(()) => writer.simple("OK"),
+                Err(text) => writer.error(&text),
+            });
         }
         let Some(shard) = self.pool_of(number).any_shard() else {
             return self.refuse_nobody_in(number);
@@ -80,32 +82,30 @@ impl Worker {
         if let Pause::Select { db } = session.pause {
             session.pause = Pause::No;
             session.wake();
-            if frame.bytes().starts_with(b"+") {
-                session.db = db;
-                self.take_identity(number);
+            if frame.bytes().starts_with(b"+")
+                && let Err(text) = self.select_known(number, db)
+            {
+                let error = format!("-{text}\r\n");
+                return self.answer(number, sequence, Frame::Small(error.as_bytes()));
             }
             self.show_select(number, db);
         }
         self.answer(number, sequence, frame);
     }
 
-    /// Chooses the links that the session's commands travel on, by what it selected.
-    pub(crate) fn take_identity(&mut self, number: u32) {
-        let session = &mut self.sessions[number as usize];
-        let identity = Identity { db: session.db, protocol: session.protocol };
-        session.identity = self.pools[usize::from(session.pool)].identity(identity) as u16;
+    /// Leads what follows to a database that there is.
+    fn select_known(&mut self, number: u32, db: u32) -> Result<(), String> {
+        let identity = Identity { db, ..self.identity_of(number).clone() };
+        self.change_identity(number, identity)
     }
 
     fn reset(&mut self, number: u32) {
-        let config = self.pool_of(number).config.clone();
-        let session = &mut self.sessions[number as usize];
-        session.db = config.redis_db;
-        session.protocol = Default::default();
-        if config.redis_auth.is_some() {
-            session.special.set(Special::STRANGER);
-        }
+        let first = self.pool_of(number).identities[0].identity.clone();
         self.forget_ways(number);
-        self.take_identity(number);
+        self.estrange(number);
+        if let Err(text) = self.change_identity(number, first) {
+            return self.say(number, |writer| writer.error(&text));
+        }
         self.say(number, |writer| writer.simple("RESET"));
     }
 

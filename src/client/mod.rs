@@ -19,3 +19,4 @@ pub mod monitor;
 pub(crate) mod procedure;
 pub mod session;
 pub mod split;
+pub mod users;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::Special;
+use super::users::Right;
 use crate::command::{Flags, Spec, lookup};
 use crate::resp::{Request, RequestScanner, Scan, write};
 use crate::socket::Socket;
@@ -45,6 +46,9 @@ impl Worker {
         }
         let shared = self.shared.clone();
         self.run_procedure(number, |steps| async move {
+            if let Err(refusal) = steps.permitted(Right::Monitor).await {
+                return refusal;
+            }
             shared.ask_all(move |worker| worker.add_monitor(pool, id, index)).await;
             // Nothing is shown to it before it has read OK; one that left meanwhile looks no more.
             let is_here = steps.with(|worker, number| {

@@ -12,6 +12,7 @@
 //! connection is written to once for all of them.
 
 mod flush;
+mod identities;
 mod links;
 mod pairing;
 mod pool;
@@ -21,6 +22,7 @@ mod shared;
 mod state;
 mod thread;
 
+pub use identities::{IdentityLinks, MAX_IDENTITIES};
 pub use pool::PoolState;
 pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::private::IdleLinks;
+use super::identities::IdentityLinks;
 use crate::client::hold::Hold;
 use crate::client::monitor::Monitors;
 use crate::client::session::{Session, Special};
+use crate::client::users::Openness;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
@@ -38,19 +39,13 @@ pub struct PoolState {
     pub private_links: Vec<u32>,
     /// What holds up commands by order of CLIENT PAUSE.
     pub hold: Option<Hold>,
+    /// The links that belong to no identity: on which AUTH is tried, and that say nothing; by
+    /// shard.
+    pub apart: [Vec<Option<u32>>; 2],
+    /// Whether the shards let clients in that say no password, as far as known.
+    pub openness: Openness,
     /// Who looks at what clients say.
     pub monitors: Monitors,
-}
-
-/// The links of one identity.
-#[derive(Debug)]
-pub struct IdentityLinks {
-    /// As whom they speak.
-    pub identity: Identity,
-    /// The number of the link, by shard and lane (`server_connections` lanes a shard).
-    pub links: Vec<Option<u32>>,
-    /// Private links that nobody has.
-    pub private: IdleLinks,
 }
 
 impl PoolState {
@@ -62,6 +57,8 @@ impl PoolState {
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
             hold: None,
+            apart: [vec![None; config.servers.len()], vec![None; config.servers.len()]],
+            openness: Openness::default(),
             monitors: Monitors::default(),
             learned: Arc::default(),
             request_limits: RequestLimits {
@@ -75,7 +72,8 @@ impl PoolState {
             config,
             ring,
         };
-        pool.identity(Identity { db: pool.config.redis_db, protocol: Protocol::Resp2 });
+        let first = Identity { db: pool.config.redis_db, protocol: Protocol::Resp2, user: None };
+        pool.enter(first).expect("there is room for the first identity");
         pool
     }
 
@@ -87,22 +85,6 @@ impl PoolState {
         if !self.monitors.is_empty() {
             session.special.set(Special::MONITORED);
         }
-    }
-
-    /// The index of `identity`, which is entered when it is new.
-    pub fn identity(&mut self, identity: Identity) -> usize {
-        let known = self.identities.iter().position(|known| known.identity == identity);
-        known.unwrap_or_else(|| {
-            let links = vec![None; self.config.servers.len() * self.lanes()];
-            let private = IdleLinks::default();
-            self.identities.push(IdentityLinks { identity, links, private });
-            self.identities.len() - 1
-        })
-    }
-
-    /// Whether the shards are known to have database `db`.
-    pub fn has_db(&self, db: u32) -> bool {
-        self.identities.iter().any(|known| known.identity.db == db)
     }
 
     /// Links per shard and identity.

@@ -19,10 +19,11 @@ impl Worker {
     pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
         let Some(this) = self.this.upgrade() else { return };
         let config = &self.pools[pool].config;
-        let mut session =
-            Session::new(id, pool, config.redis_db, config.redis_auth.is_none(), socket);
+        let is_stranger = config.wants_authentication();
+        let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
         session.heard_at = self.seconds;
         self.pools[pool].mark(&mut session);
+        self.pools[pool].begin_use(usize::from(session.identity));
         let number = self.sessions.insert(Box::new(session)) as u32;
         let place = ClientPlace { worker: self.index, session: number, pool };
         self.shared.clients.insert(id, place);
@@ -171,7 +172,9 @@ impl Worker {
     /// Forgets a session that is over and that no link refers to.
     pub(crate) fn forget_session(&mut self, number: u32) {
         if self.sessions[number as usize].is_gone() {
-            self.sessions.remove(number as usize);
+            let session = self.sessions.remove(number as usize);
+            let pool = &mut self.pools[usize::from(session.pool)];
+            pool.end_use(usize::from(session.identity), self.seconds);
         }
     }
 

@@ -11,6 +11,7 @@ use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::identities::KEEP_UNUSED;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
@@ -86,6 +87,16 @@ impl Worker {
                 this: this.clone(),
             })
         })
+    }
+}
+
+impl Worker {
+    /// A second has passed.
+    pub(super) fn tick(&mut self) {
+        self.seconds += 1;
+        for pool in 0..self.pools.len() {
+            self.drop_unused_identities(pool, KEEP_UNUSED);
+        }
     }
 }
 

@@ -195,7 +195,7 @@ fn start_ticks(worker: &Rc<RefCell<Worker>>) {
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            worker.borrow_mut().seconds += 1;
+            worker.borrow_mut().tick();
         }
     });
 }

@@ -48,7 +48,7 @@ fn every_key_reaches_its_own_field() {
   server_retry_timeout: 6\n  server_failure_limit: 7\n  key_bytes: unsigned\n  ejection: rebuild
   heartbeat_interval: 8\n  heartbeat_timeout: 9\n  heartbeat_successes: 10\n  connect_timeout: 11
   max_bulk: 12\n  max_arguments: 13\n  max_inline: 14\n  max_command: 15\n  max_reply: 16
-  max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  client_pipeline_limit: 20\n  cross_shard: allow\n  private_links: 21\n";
+  max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  client_pipeline_limit: 20\n  cross_shard: allow\n  auth: shard\n  private_links: 21\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -69,6 +69,7 @@ fn every_key_reaches_its_own_field() {
         backlog: 2,
         client_connections: 3,
         redis_auth: Some("secret".into()),
+        auth: config::Auth::Shard,
         redis_db: 4,
         preconnect: true,
         tcpkeepalive: true,

@@ -15,3 +15,4 @@ mod one_redis;
 mod pipeline_order;
 mod real_clients;
 mod sessions;
+mod users;
