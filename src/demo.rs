@@ -90,11 +90,13 @@ impl Demo {
     }
 
     /// The pool over the shards, as a nutcracker.yml. A shard that dies is ejected, so that a
-    /// visitor who kills one sees the others take over.
+    /// visitor who kills one sees the others take over. Commands over several shards are done in
+    /// steps, so that whatever one tries works.
     pub fn nutcracker_yml(&self) -> String {
         let mut text = format!(
             "demo:\n  listen: 127.0.0.1:{}\n  redis: true\n  timeout: 1000\n  \
-             auto_eject_hosts: true\n  server_retry_timeout: 2000\n  servers:\n",
+             auto_eject_hosts: true\n  server_retry_timeout: 2000\n  hash_tag: \"{{}}\"\n  \
+             cross_shard: allow\n  servers:\n",
             self.port
         );
         for shard in &self.shards {

@@ -32,6 +32,7 @@
 //! | [`route`] | hash functions, hash tags, distributions, the ring |
 //! | [`shard`] | a Redis behind us: link, greeting, heartbeat, health |
 //! | [`reply`] | places kept for replies in the order of the commands, and merging |
+//! | [`subscription`] | publish and subscribe: who listens to what, what shards were asked for |
 //! | [`outbox`], [`socket`] | bytes that wait to be written, and what they are written to |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
@@ -66,4 +67,5 @@ pub mod route;
 pub mod server;
 pub mod shard;
 pub mod socket;
+pub mod subscription;
 pub mod worker;

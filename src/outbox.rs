@@ -99,8 +99,7 @@ impl Outbox {
         spare.give(std::mem::take(&mut self.tail));
     }
 
-    /// The bytes that wait.
-    #[cfg(test)]
+    /// A copy of the bytes that wait.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.large.iter().flatten().copied().collect();
         bytes.extend_from_slice(&self.tail);

@@ -23,7 +23,7 @@ impl Worker {
             if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
                 return;
             }
-            if !worker.is_held(number, spec) && worker.admits(number, spec) {
+            if !worker.is_held(number, spec) && worker.admits(number, spec, request, whole) {
                 worker.handle_apart(number, spec, request, whole);
             }
         });

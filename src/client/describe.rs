@@ -45,13 +45,13 @@ impl Session {
     }
 
     /// Channels, patterns and shard channels that it listens to.
-    fn subscriptions(&self) -> (usize, usize, usize) {
-        (0, 0, 0)
+    fn subscriptions(&self) -> [usize; 3] {
+        self.subscriber.as_ref().map_or([0; 3], |subscriber| subscriber.counts())
     }
 
     /// Commands queued between MULTI and EXEC; −1 outside of it.
     fn queued(&self) -> i64 {
-        if self.special.has(Special::TRANSACTION) { 0 } else { -1 }
+        self.transaction.as_ref().map_or(-1, |transaction| transaction.queued())
     }
 
     /// The letters of `flags=`.
@@ -61,7 +61,7 @@ impl Session {
         let letters = [
             has(self.is_monitor(), 'O'),
             has(self.special.has(Special::SUBSCRIBER), 'P'),
-            has(self.special.has(Special::TRANSACTION), 'x'),
+            has(self.queued() >= 0, 'x'),
             has(matches!(self.pause, Pause::Blocked | Pause::Held), 'b'),
             has(self.closing, 'c'),
             has(matches!(self.socket, Some(Socket::Unix(_))), 'U'),
@@ -88,7 +88,7 @@ impl Worker {
         let session = &self.sessions[number as usize];
         let about = session.about.as_deref().cloned().unwrap_or_default();
         let (peer, local) = session.socket.as_ref().map(Socket::addresses).unwrap_or_default();
-        let (channels, patterns, shard_channels) = session.subscriptions();
+        let [channels, patterns, shard_channels] = session.subscriptions();
         let (pending, room) = session.input.as_ref().map_or((0, 0), |input| {
             (input.bytes.len(), input.bytes.capacity() - input.bytes.len())
         });

@@ -57,29 +57,39 @@ impl Worker {
             }
             (Handling::Local(local), _) => self.local(number, local, request),
             (Handling::Refused(why), _) => self.refuse(number, spec, why),
-            (Handling::Transaction, _) => self.refuse(number, spec, NO_TRANSACTIONS),
+            (Handling::Transaction, _) => self.transaction_command(number, spec, request),
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
-                self.refuse(number, spec, NO_BLOCKING);
+                self.blocking(number, spec, request, whole);
             }
-            (Handling::Subscription, _) => self.refuse(number, spec, NO_SUBSCRIPTIONS),
             (Handling::Scan, _) => self.scan(number, request),
             (Handling::Gather(gather), _) => self.gather(number, gather, request),
+            (Handling::Subscription, _) => self.subscription(number, spec, request, whole),
         }
     }
 
     fn misspoken(&mut self, number: u32, request: &Request<'_>, error: CommandError) {
-        let mut reply = Vec::new();
-        error.append(request, &mut reply);
-        self.muted(number, |worker| worker.say(number, |writer| writer.raw(&reply)));
+        self.muted(number, |worker| worker.reject(number, error, request));
     }
 
     /// Whether a session that is set apart may have the command handled as usual; otherwise it has
     /// been seen to.
     #[cold]
-    pub(super) fn admits(&mut self, number: u32, spec: &'static Spec) -> bool {
+    pub(super) fn admits(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) -> bool {
         let special = self.sessions[number as usize].special;
         if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+            return false;
+        }
+        if special.has(Special::TRANSACTION) {
+            return self.admits_in_transaction(number, spec, request, whole);
+        }
+        if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
             return false;
         }
         true
@@ -134,25 +144,41 @@ impl Worker {
             Ok(keys) => keys,
             Err(error) => return self.say(number, |writer| writer.error(&error.to_string())),
         };
-        let Some((&first, rest)) = keys.split_first() else {
-            // EVAL with no keys and its like: any shard does.
-            let shard = self.pool_of(number).any_shard();
-            return self.forward(number, shard, frame(request, whole));
-        };
-        let ring = self.ring_of(number);
-        let shard = ring.shard(request.arg(first as usize));
-        let stray =
-            rest.iter().find(|&&key| ring.shard(request.arg(key as usize)) != shard).copied();
-        match stray {
-            None => self.forward(number, shard, frame(request, whole)),
-            Some(_) if self.across_shards(number, spec, request) => {}
-            Some(stray) => self.refuse_cross_slot(
-                number,
-                spec,
-                request.arg(first as usize),
-                request.arg(stray as usize),
-            ),
+        if let Some(shard) = self.common_shard(number, spec, request, &keys) {
+            self.forward(number, Some(shard), frame(request, whole));
         }
+    }
+
+    /// The shard on which all these keys live; otherwise the command has been seen to.
+    pub(crate) fn common_shard(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        keys: &[u32],
+    ) -> Option<usize> {
+        let ring = self.ring_of(number);
+        let (shard, stray) = match keys.split_first() {
+            // EVAL with no keys and its like: any shard does.
+            None => (self.pool_of(number).any_shard(), None),
+            Some((&first, rest)) => {
+                let shard = ring.shard(request.arg(first as usize));
+                let strays = |key: &&u32| ring.shard(request.arg(**key as usize)) != shard;
+                (shard, rest.iter().find(strays).map(|&stray| (first, stray)))
+            }
+        };
+        if let Some((first, stray)) = stray {
+            if self.across_shards(number, spec, request) {
+                return None;
+            }
+            let (first, stray) = (request.arg(first as usize), request.arg(stray as usize));
+            self.refuse_cross_slot(number, spec, first, stray);
+            return None;
+        }
+        if shard.is_none() {
+            self.refuse_nobody_in(number);
+        }
+        shard
     }
 
     /// SORT reads keys that only its patterns name: each pattern must be pinned to the shard of
@@ -164,6 +190,14 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) {
+        match self.stray_pattern(number, request) {
+            None => self.forward_keyed(number, spec, request, whole),
+            Some(pattern) => self.refuse_pattern(number, spec, request.arg(1), pattern),
+        }
+    }
+
+    /// The first pattern of a SORT that may name keys of other shards than the sorted key's.
+    pub(super) fn stray_pattern<'a>(&self, number: u32, request: &Request<'a>) -> Option<&'a [u8]> {
         let pool = self.pool_of(number);
         let home = pool.ring.shard(request.arg(1));
         let leads_astray = |pattern: &&[u8]| match keys::pinned_part(pattern, pool.config.hash_tag)
@@ -171,20 +205,16 @@ impl Worker {
             Some(part) => pool.ring.shard(part) != home,
             None => true,
         };
-        let stray = match pool.config.servers.len() {
+        match pool.config.servers.len() {
             1 => None,
             _ => keys::patterns(request)
                 .iter()
                 .map(|&at| request.arg(at as usize))
                 .find(leads_astray),
-        };
-        match stray {
-            None => self.forward_keyed(number, spec, request, whole),
-            Some(pattern) => self.refuse_pattern(number, spec, request.arg(1), pattern),
         }
     }
 
-    fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
+    pub(super) fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
         let text = format!(
             "CROSSSLOT {} cannot use the pattern '{}': the keys it names may live on other shards \
              than '{}'; {}, the pattern's in front of its '*'",
@@ -196,7 +226,13 @@ impl Worker {
         self.say(number, |writer| writer.error(&text));
     }
 
-    fn refuse_cross_slot(&mut self, number: u32, spec: &Spec, first: &[u8], stray: &[u8]) {
+    pub(super) fn refuse_cross_slot(
+        &mut self,
+        number: u32,
+        spec: &Spec,
+        first: &[u8],
+        stray: &[u8],
+    ) {
         let text = format!(
             "CROSSSLOT Keys in request don't hash to the same slot: {} cannot use '{}' and '{}' \
              together because they live on different shards; {}",
@@ -265,10 +301,6 @@ pub(super) fn merge_kind(spec: &Spec) -> MergeKind {
         ResponsePolicy::Concat | ResponsePolicy::Default => MergeKind::Concatenate,
     }
 }
-
-const NO_TRANSACTIONS: &str = "circlet has no transactions yet";
-const NO_BLOCKING: &str = "circlet has no blocking commands yet; without waiting it works";
-const NO_SUBSCRIPTIONS: &str = "circlet has no publish/subscribe yet";
 
 /// Whether a line of an HTTP request was taken for a command, as Redis finds it out.
 fn is_http(request: &Request<'_>) -> bool {

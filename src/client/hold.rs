@@ -43,7 +43,7 @@ impl Worker {
 
     /// `CLIENT UNPAUSE`.
     pub(super) fn client_unpause(&mut self, number: u32) {
-        self.on_all_workers(number, Right::Unpause, Self::release);
+        self.on_all_workers(number, Right::Unpause, Self::end_hold);
     }
 
     /// Does something on all workers for the session's pool, and says OK when it is done.
@@ -81,12 +81,12 @@ impl Worker {
             tokio::time::sleep_until(until.into()).await;
             let worker = &mut *worker.borrow_mut();
             if worker.pools[pool].hold.is_some_and(|hold| hold.until <= until) {
-                worker.release(pool);
+                worker.end_hold(pool);
             }
         });
     }
 
-    fn release(&mut self, pool: usize) {
+    fn end_hold(&mut self, pool: usize) {
         self.pools[pool].hold = None;
         for (_, session) in &mut self.sessions {
             if usize::from(session.pool) == pool {

@@ -24,10 +24,8 @@ pub(super) async fn answer(steps: &Steps, question: Question) -> Vec<u8> {
         return of_shard(steps, question.arguments, index).await;
     }
     let wanted = Wanted::new(question.arguments.iter().map(Vec::as_slice));
-    let replies = match wanted.is_only(OWN_SECTION) {
-        true => Vec::new(),
-        false => steps.ask_all(&question.wire).await,
-    };
+    let is_asked = !wanted.is_only(OWN_SECTION);
+    let replies = if is_asked { steps.ask_all(&question.wire).await } else { Vec::new() };
     if let Some(refusal) = refusal(&replies) {
         return refusal.to_vec();
     }
@@ -39,7 +37,14 @@ pub(super) async fn answer(steps: &Steps, question: Question) -> Vec<u8> {
         .collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let connections = total_connections(steps).await;
-    let own = steps.with(|worker, number| own(worker, number, connections, texts.len()));
+    let mut own = steps.with(|worker, number| own(worker, number, connections));
+    if is_asked {
+        own.push((OWN_SECTION, "answered".into(), texts.len().to_string()));
+    }
+    if texts.is_empty() {
+        own.push(("server", "redis_version".into(), REDIS_VERSION.into()));
+        own.push(("persistence", "loading".into(), "0".into()));
+    }
     let text = merge(&texts, &own, &wanted);
     steps.reply(|writer| writer.verbatim(&text))
 }
@@ -89,19 +94,15 @@ async fn total_connections(steps: &Steps) -> u64 {
     counted.await.into_iter().sum()
 }
 
-/// What circlet says of itself; `answered` shards have said something.
-fn own(worker: &Worker, number: u32, connections: u64, answered: usize) -> Own {
+/// What circlet says of itself.
+fn own(worker: &Worker, number: u32, connections: u64) -> Own {
     let mut own = Own::new();
     server(worker, number, &mut own);
     clients(worker, number, &mut own);
     own.push(("stats", "total_connections_received".into(), connections.to_string()));
     replication(worker, &mut own);
     own.push(("cluster", "cluster_enabled".into(), "0".into()));
-    if answered == 0 {
-        own.push(("server", "redis_version".into(), REDIS_VERSION.into()));
-        own.push(("persistence", "loading".into(), "0".into()));
-    }
-    circlet(worker.pool_of(number), answered, &mut own);
+    circlet(worker.pool_of(number), &mut own);
     own
 }
 
@@ -161,7 +162,7 @@ fn replication(worker: &Worker, own: &mut Own) {
 }
 
 /// The section that no Redis has: who the shards are and how they are.
-fn circlet(pool: &PoolState, answered: usize, own: &mut Own) {
+fn circlet(pool: &PoolState, own: &mut Own) {
     let count = |state| pool.health.iter().filter(|health| health.state == state).count();
     let fields = [
         ("circlet_version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -170,7 +171,6 @@ fn circlet(pool: &PoolState, answered: usize, own: &mut Own) {
         ("live", count(State::Live).to_string()),
         ("down", count(State::Down).to_string()),
         ("ejected", count(State::Ejected).to_string()),
-        ("answered", answered.to_string()),
     ];
     own.extend(fields.map(|(field, value)| (OWN_SECTION, Cow::Borrowed(field), value)));
     for (index, (server, health)) in pool.config.servers.iter().zip(&pool.health).enumerate() {

@@ -24,6 +24,10 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
+            Local::Ping if self.is_in_subscriber_mode(number) => {
+                self.ping_subscribed(number, request)
+            }
+            Local::ClientUnblock => self.client_unblock(number, request),
             Local::Command
             | Local::CommandCount
             | Local::CommandList
@@ -100,6 +104,7 @@ impl Worker {
     }
 
     fn reset(&mut self, number: u32) {
+        self.leave_all(number);
         let first = self.pool_of(number).identities[0].identity.clone();
         self.forget_ways(number);
         self.estrange(number);
@@ -143,7 +148,7 @@ pub(crate) fn integer(digits: &[u8]) -> Option<i64> {
 }
 
 /// The number of a database, or Redis's own error.
-fn database(digits: &[u8]) -> Result<u32, &'static str> {
+pub(crate) fn database(digits: &[u8]) -> Result<u32, &'static str> {
     let number = integer(digits).ok_or("ERR value is not an integer or out of range")?;
     let number = i32::try_from(number)
         .map_err(|_| "ERR value is out of range, value must between -2147483648 and 2147483647")?;

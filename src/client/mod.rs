@@ -2,6 +2,7 @@
 
 mod acl;
 mod apart;
+pub(crate) mod blocking;
 mod clients;
 mod cross_shard;
 mod describe;
@@ -17,6 +18,12 @@ pub mod listener;
 pub mod local;
 pub mod monitor;
 pub(crate) mod procedure;
+mod publish;
+mod pubsub;
 pub mod session;
 pub mod split;
+pub mod subscription;
+pub mod transaction;
+pub(crate) mod unblock;
 pub mod users;
+pub(crate) mod wait;

@@ -30,6 +30,9 @@ impl Worker {
         F: Future<Output = Vec<u8>> + 'static,
     {
         let Some(worker) = self.this.upgrade() else { return };
+        if self.answers_for_transaction(number) {
+            return self.say(number, |writer| writer.error(NOT_WITHIN_EXEC));
+        }
         let session = &mut self.sessions[number as usize];
         // The number stays the session's for as long as the procedure knows it.
         session.outstanding += 1;
@@ -48,7 +51,7 @@ impl Worker {
         if session.socket.is_none() {
             return self.forget_session(number);
         }
-        if session.pause == Pause::Procedure {
+        if matches!(session.pause, Pause::Procedure | Pause::Blocked) {
             session.pause = Pause::No;
         }
         session.wake();
@@ -110,5 +113,8 @@ impl Steps {
     }
 }
 
+/// An element of EXEC's reply must be there when the shard's are.
+const NOT_WITHIN_EXEC: &str = "ERR this command is not served inside of MULTI: circlet asks \
+     several shards or workers for its reply; send it after EXEC";
 /// What a procedure reads when the worker ends under it.
-const GONE: &[u8] = b"-ERR circlet is shutting down\r\n";
+pub(super) const GONE: &[u8] = b"-ERR circlet is shutting down\r\n";

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::subscription::Subscriber;
+use super::transaction::Transaction;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
 use crate::socket::Socket;
-use crate::worker::PrivateLink;
+use crate::worker::{Loan, PrivateLink};
 
 /// See the module. An idle session is this struct, its task and the socket; it has no buffers.
 #[derive(Debug)]
@@ -60,6 +62,12 @@ pub struct Session {
     pub mute: Mute,
     /// The link that it has to itself, while it needs one.
     pub private: Option<Box<PrivateLink>>,
+    /// What it has watched and queued, from WATCH or MULTI to EXEC.
+    pub transaction: Option<Box<Transaction>>,
+    /// The channels it listens to, while there are any.
+    pub subscriber: Option<Box<Subscriber>>,
+    /// Links lent to the one command that it waits for.
+    pub loans: Vec<Loan>,
     /// What it told of itself; most clients tell nothing.
     pub about: Option<Box<About>>,
 }
@@ -74,7 +82,7 @@ impl Special {
     pub const NONE: Self = Self(0);
     /// It has to say a password first.
     pub const STRANGER: Self = Self(1);
-    /// It is between MULTI and EXEC.
+    /// It is between MULTI and EXEC, or has watched keys.
     pub const TRANSACTION: Self = Self(2);
     /// It listens to channels.
     pub const SUBSCRIBER: Self = Self(4);
@@ -158,6 +166,8 @@ pub enum Pause {
     Drained,
     /// A procedure works on its last command.
     Procedure,
+    /// Shards were asked for what it subscribes to. It is listened to, lest it leave unnoticed.
+    Subscribing,
     /// It waits on its private link for something to happen. It is listened to, lest it leave
     /// unnoticed.
     Blocked,
@@ -195,6 +205,9 @@ impl Session {
             db,
             special: if authenticated { Special::NONE } else { Special::STRANGER },
             private: None,
+            transaction: None,
+            subscriber: None,
+            loans: Vec::new(),
             socket: Some(socket),
             replies: Replies::default(),
             output: Outbox::default(),

@@ -3,6 +3,15 @@
 /// Whether all of `text` matches `pattern`, in any case. Takes at most the product of both
 /// lengths, whatever the pattern: on a mismatch only the last `*` gives way.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    matches_with(pattern, text, |byte| byte.to_ascii_lowercase())
+}
+
+/// The same where upper and lower case differ, as in keys and channels.
+pub fn matches_exactly(pattern: &[u8], text: &[u8]) -> bool {
+    matches_with(pattern, text, |byte| byte)
+}
+
+fn matches_with(pattern: &[u8], text: &[u8], fold: fn(u8) -> u8) -> bool {
     let (mut at, mut index) = (0, 0);
     let mut retry = None;
     while index < text.len() {
@@ -11,7 +20,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
             at += 1;
             continue;
         }
-        match one(&pattern[at..], text[index]) {
+        match one(&pattern[at..], text[index], fold) {
             Some(width) => (at, index) = (at + width, index + 1),
             None => match retry {
                 Some((star, from)) => {
@@ -26,13 +35,13 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// How many bytes of `pattern` match the one byte, if they do.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
-    let same = |literal: u8| literal.eq_ignore_ascii_case(&byte);
+fn one(pattern: &[u8], byte: u8, fold: fn(u8) -> u8) -> Option<usize> {
+    let same = |literal: u8| fold(literal) == fold(byte);
     match *pattern {
         [] => None,
         [b'?', ..] => Some(1),
         [b'[', ref class @ ..] => {
-            let (width, holds) = class_holds(class, byte);
+            let (width, holds) = class_holds(class, byte, fold);
             holds.then_some(width + 1)
         }
         [b'\\', literal, ..] => same(literal).then_some(2),
@@ -42,8 +51,8 @@ fn one(pattern: &[u8], byte: u8) -> Option<usize> {
 
 /// The width of a class after its `[`, closing bracket included, and whether `byte` is in it. A
 /// class without closing bracket goes to the pattern's end, as in Redis.
-fn class_holds(class: &[u8], byte: u8) -> (usize, bool) {
-    let byte = byte.to_ascii_lowercase();
+fn class_holds(class: &[u8], byte: u8, fold: fn(u8) -> u8) -> (usize, bool) {
+    let byte = fold(byte);
     let negated = class.first() == Some(&b'^');
     let mut at = usize::from(negated);
     let mut found = false;
@@ -55,16 +64,16 @@ fn class_holds(class: &[u8], byte: u8) -> (usize, bool) {
                 break;
             }
             [b'\\', literal, ..] => {
-                found |= literal.eq_ignore_ascii_case(&byte);
+                found |= fold(literal) == byte;
                 at += 2;
             }
             [start, b'-', end, ..] => {
-                let (start, end) = (start.to_ascii_lowercase(), end.to_ascii_lowercase());
+                let (start, end) = (fold(start), fold(end));
                 found |= (start.min(end)..=start.max(end)).contains(&byte);
                 at += 3;
             }
             [literal, ..] => {
-                found |= literal.eq_ignore_ascii_case(&byte);
+                found |= fold(literal) == byte;
                 at += 1;
             }
         }
@@ -74,7 +83,7 @@ fn class_holds(class: &[u8], byte: u8) -> (usize, bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{matches, matches_exactly};
 
     #[test]
     fn patterns_match_as_in_redis() {
@@ -96,6 +105,21 @@ mod tests {
             ("", "a", false),
         ] {
             let found = matches(pattern.as_bytes(), text.as_bytes());
+            assert_eq!(found, expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn case_matters_where_it_does() {
+        for (pattern, text, expected) in [
+            ("n*", "news", true),
+            ("N*", "news", false),
+            ("[a-c]x", "Bx", false),
+            ("[A]", "a", false),
+            ("\\A", "a", false),
+            ("[^A]", "a", true),
+        ] {
+            let found = matches_exactly(pattern.as_bytes(), text.as_bytes());
             assert_eq!(found, expected, "{pattern} {text}");
         }
     }

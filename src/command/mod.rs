@@ -7,7 +7,7 @@ pub mod answer;
 pub mod bits;
 mod docs;
 pub mod gather;
-mod glob;
+pub mod glob;
 mod info;
 pub mod keys;
 pub mod learned;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::docs;
-use super::spec::{Handling, ResponsePolicy, Spec};
+use super::spec::{Handling, Keys, ResponsePolicy, Spec};
 use super::table;
 
 /// The page, whole.
@@ -29,17 +29,20 @@ fn row(spec: &Spec, page: &mut String) {
 fn treatment(spec: &Spec) -> String {
     let words = match spec.handling {
         Handling::Keyed => "by key",
-        Handling::KeyedUnlessBlocking => "by key; with BLOCK: not yet served (blocking)",
+        Handling::KeyedUnlessBlocking => "by key; with BLOCK on a link of its own",
         Handling::Sort => "by key, if BY and GET stay on its shard",
         Handling::Split => return format!("split by key, {}", merged(spec.response_policy)),
         Handling::FanOut => return format!("all shards, {}", merged(spec.response_policy)),
         Handling::Gather(gather) => return format!("all shards, {}", gather.describe()),
         Handling::AnyShard => "any shard",
         Handling::Local(_) => "answered here",
-        Handling::Transaction => "not yet served (transaction)",
-        Handling::Blocking => "not yet served (blocking)",
-        Handling::Subscription => "not yet served (publish and subscribe)",
+        Handling::Transaction => "a transaction on one shard, as docs/transactions.md says",
+        Handling::Blocking if spec.keys == Keys::None => {
+            "all shards, each on a link of its own; least"
+        }
+        Handling::Blocking => "by key, on a link of its own",
         Handling::Scan => "one shard after the other, by a cursor over all",
+        Handling::Subscription => "published and listened to as docs/pubsub.md says",
         Handling::Refused(reason) => return format!("refused: {reason}"),
     };
     words.to_owned()

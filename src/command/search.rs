@@ -14,20 +14,19 @@ pub fn strict(
     request: &Request<'_>,
     positions: &mut KeyPositions,
 ) -> Result<(), KeyError> {
+    if let [KeySpec { begin: BeginSearch::Keyword { keyword, from }, .. }] = &spec.key_specs[..]
+        && !spec.is_learned()
+    {
+        let first = after_keyword(request, keyword, *from).ok_or(KeyError::Syntax)?;
+        if !(request.len() - first).is_multiple_of(2) {
+            return Err(KeyError::Unbalanced);
+        }
+    }
     let mut add = |position: usize, _| positions.push(position as u32);
     match spec.keys {
         Keys::Search(Search::Sort) => sort(request, &mut add),
         Keys::Search(Search::Migrate) => migrate(request, &mut add),
         _ => specs(spec, request, &mut add)?,
-    }
-    if spec.is_learned() {
-        return Ok(());
-    }
-    if let [KeySpec { begin: BeginSearch::Keyword { keyword, from }, .. }] = &spec.key_specs[..] {
-        let first = after_keyword(request, keyword, *from).ok_or(KeyError::Syntax)?;
-        if !(request.len() - first).is_multiple_of(2) {
-            return Err(KeyError::Unbalanced);
-        }
     }
     Ok(())
 }

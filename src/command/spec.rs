@@ -226,6 +226,7 @@ locals! {
     ClientInfo,
     ClientList,
     ClientCapa,
+    ClientUnblock,
     ClientHelp,
     ClientKill,
     ClientReply,

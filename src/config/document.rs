@@ -91,7 +91,8 @@ servers = [\"127.0.0.1:6379:1\", \"127.0.0.1:6380:1\"]
 
 `circlet check FILE` tells everything that is wrong with a file at once: line, pool, key, what is
 wrong, what would be right. A pool without a file: `circlet HOST:PORT HOST:PORT …` listens on
-127.0.0.1:22121 with hash `md5` and `auto_eject_hosts: true`, the rest as below.
+127.0.0.1:22121 with hash `md5`, `hash_tag: {}` and `auto_eject_hosts: true`, the rest as
+below.
 
 ## Keys of a pool
 

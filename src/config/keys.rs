@@ -261,6 +261,27 @@ pub static KEYS: &[Key] = &[
         twemproxy: "Keeps them without a limit.",
     },
     Key {
+        name: "pubsub_output_limit",
+        default: Without::Text("32mb"),
+        takes: Takes::Size(0..=MAX_SIZE, |pool, size| pool.pubsub_output_limit = size),
+        meaning: "How many bytes may wait for a client that subscribes and does not read; past it the client is disconnected (Redis: `client-output-buffer-limit pubsub`). A large message that is being written does not count; 0 sets no limit but `client_output_limit`.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "pubsub_output_soft_limit",
+        default: Without::Text("8mb"),
+        takes: Takes::Size(0..=MAX_SIZE, |pool, size| pool.pubsub_output_soft_limit = size),
+        meaning: "The same for a client that stays above it for `pubsub_output_soft_seconds`; 0 sets none.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "pubsub_output_soft_seconds",
+        default: Without::Text("60"),
+        takes: Takes::Integer(INT, |pool, number| pool.pubsub_output_soft_seconds = number as u32),
+        meaning: "See `pubsub_output_soft_limit`.",
+        twemproxy: NEW,
+    },
+    Key {
         name: "link_output_limit",
         default: Without::Text("4mb"),
         takes: Takes::Size(1..=MAX_SIZE, |pool, size| pool.link_output_limit = size),

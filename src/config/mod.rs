@@ -86,12 +86,13 @@ pub const DEFAULT_LISTEN: (&str, u16) = ("127.0.0.1", 22121);
 /// A pool named `default` of servers given on the command line as `HOST:PORT[:WEIGHT] [NAME]`.
 ///
 /// It is a new pool, so it takes what serves best rather than what twemproxy defaults to: the hash
-/// is md5, and dead shards are ejected.
+/// is md5, hash tags are `{}` as in Redis Cluster, and dead shards are ejected.
 pub fn from_servers(servers: &[String]) -> Result<Config, Faults> {
     let mut pool = assign::default_pool("default");
     let (host, port) = DEFAULT_LISTEN;
     pool.listen = Listen::Tcp { host: host.to_owned(), port };
     pool.hash = Hash::Md5;
+    pool.hash_tag = Some(*b"{}");
     pool.auto_eject_hosts = true;
     let mut faults = Vec::new();
     for text in servers {

@@ -85,6 +85,13 @@ pub struct Pool {
     /// Bytes of replies that may wait for one client; past it the client is disconnected
     /// (Redis: client-output-buffer-limit).
     pub client_output_limit: u64,
+    /// The same for a client that subscribes; 0 is no limit.
+    pub pubsub_output_limit: u64,
+    /// A lower limit, which holds for a client that stays above it for
+    /// `pubsub_output_soft_seconds`; 0 is none.
+    pub pubsub_output_soft_limit: u64,
+    /// See `pubsub_output_soft_limit`.
+    pub pubsub_output_soft_seconds: u32,
     /// Bytes of requests that may wait on one link; past it the sessions that use it are not
     /// read from until it drains.
     pub link_output_limit: u64,

@@ -65,6 +65,11 @@ pub struct Link {
     pub owner: Owner,
     /// Whether its oldest request may wait longer than the pool's `timeout`: it is a blocking one.
     pub patient: bool,
+    /// What the shard calls the connection (CLIENT ID), once it was asked; for links that wait.
+    pub client_id: Option<u64>,
+    /// Whether an order to the shard about this connection may be under way (CLIENT UNBLOCK):
+    /// whoever has it next must not get the order's effect.
+    pub is_marked: bool,
 }
 
 /// Whose a link is.
@@ -74,6 +79,8 @@ pub enum Owner {
     Shared,
     /// One session has it to itself.
     Session(u32),
+    /// The subscriptions of the worker's sessions with its pool: what it says answers no request.
+    Subscriptions,
     /// It is private, and nobody has it at present.
     Nobody,
 }
@@ -122,8 +129,16 @@ pub enum Part {
     Select,
     /// One that no client asked for.
     Unclaimed,
+    /// The answer to PUBLISH, whose count is to be corrected.
+    Published,
     /// One that a procedure waits for; the sequence number is the procedure's place.
     Asked,
+    /// The one that ends a transaction, or the watching of keys.
+    Conclusion,
+    /// The answer to a command that waits on a link of its own.
+    Blocking,
+    /// The answer to CLIENT ID on a link that will wait; the sequence number is the link's.
+    ClientId,
 }
 
 /// A reply of which some bytes are still to come.
@@ -161,6 +176,8 @@ impl Link {
             request_bytes: 0,
             owner: Owner::Shared,
             patient: false,
+            client_id: None,
+            is_marked: false,
         }
     }
 

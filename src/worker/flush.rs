@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 
 use super::Worker;
 use super::sessions::PAUSE_AT_OUTPUT;
-use crate::client::session::Pause;
+use crate::client::session::{Pause, Special};
 use crate::shard::fault::LinkFault;
 
 /// Runs for as long as the worker does.
@@ -113,9 +113,15 @@ impl Worker {
             session.pause = Pause::No;
             session.wake();
         }
+        if session.special.has(Special::TRANSACTION) && session.awaits_private_link() {
+            session.wake();
+        }
         if session.pause == Pause::Replies && has_room && session.replies.len() <= limit / 2 {
             session.pause = Pause::No;
             session.wake();
+        }
+        if session.special.has(Special::SUBSCRIBER) {
+            self.drop_slow_subscriber(number);
         }
     }
 

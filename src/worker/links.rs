@@ -97,7 +97,7 @@ impl Worker {
     /// Makes the link that `session` uses to reach `shard` ready for requests, if the shard is in
     /// and was not found dead a moment ago.
     #[cold]
-    fn open_link(&mut self, session: u32, shard: usize) -> Result<u32, LinkFault> {
+    pub(super) fn open_link(&mut self, session: u32, shard: usize) -> Result<u32, LinkFault> {
         let client = &self.sessions[session as usize];
         let pool = usize::from(client.pool);
         if let Some(fault) = self.pools[pool].fault(shard) {
@@ -143,6 +143,7 @@ impl Worker {
         link.output.clear(&mut self.spare);
         link.partial = None;
         link.wants_write = false;
+        (link.client_id, link.is_marked) = (None, false);
         link.back_off(&fault);
         link.wake();
         // Redis closes idle connections by its own `timeout`: that is no failure of the shard.
@@ -151,8 +152,10 @@ impl Worker {
         }
         let error = self.error_reply(pool, shard, &fault);
         self.counters.pools[pool].forward_error.add(in_flight.len() as u64);
-        if let Owner::Session(session) = self.links[number as usize].owner {
-            self.private_lost(number, session, &fault);
+        match self.links[number as usize].owner {
+            Owner::Session(session) => self.private_lost(number, session, &fault),
+            Owner::Subscriptions => self.subscriptions_lost(number, &fault),
+            Owner::Shared | Owner::Nobody => {}
         }
         for pending in in_flight {
             self.deliver(pending, Frame::Small(&error));
@@ -182,6 +185,10 @@ impl Worker {
     pub fn apply_health(&mut self, pool: usize, health: &[ShardHealth], ring: Arc<Ring>) {
         let before = std::mem::replace(&mut self.pools[pool].health, health.to_vec());
         self.pools[pool].ring = ring;
+        let is_ejected = |shard: &ShardHealth| shard.state == State::Ejected;
+        if !before.iter().map(is_ejected).eq(health.iter().map(is_ejected)) {
+            self.pools[pool].moves += 1;
+        }
         let concerned: Vec<u32> = self
             .links
             .iter()
@@ -199,6 +206,8 @@ impl Worker {
         if self.pools[pool].config.preconnect {
             self.reconnect_live(pool);
         }
+        self.subscriptions_follow(pool);
+        self.release_moved(pool);
     }
 
     fn reconnect_live(&mut self, pool: usize) {

@@ -14,17 +14,22 @@
 mod flush;
 mod identities;
 mod links;
+mod loans;
 mod pairing;
+mod piece;
 mod pool;
 mod private;
 mod sessions;
 mod shared;
 mod state;
+mod subscriptions;
 mod thread;
 
 pub use identities::{IdentityLinks, MAX_IDENTITIES};
+pub use loans::Loan;
 pub use pool::PoolState;
 pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
+pub use subscriptions::Told;
 pub use thread::{Handle, Incoming, Message, Setup, start};

@@ -11,7 +11,7 @@ use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
 use crate::shard::connect::{self, Target};
 use crate::shard::fault::LinkFault;
-use crate::shard::link::{LinkState, PartialReply};
+use crate::shard::link::{LinkState, Owner, PartialReply};
 use crate::socket::Socket;
 
 impl Worker {
@@ -162,13 +162,20 @@ impl Worker {
                 self.deliver(pending, frame);
                 true
             }
-            None => {
-                let shown = String::from_utf8_lossy(&frame.bytes()[..frame.bytes().len().min(40)]);
-                let why = format!("a reply that nobody asked for: {shown:?}");
-                self.fail_link(number, LinkFault::Garbage(why.into()));
-                false
-            }
+            None => self.take_unasked(number, frame),
         }
+    }
+
+    /// Handles a frame that answers no request; false when the link failed over it.
+    #[cold]
+    fn take_unasked(&mut self, number: u32, frame: Frame<'_>) -> bool {
+        if self.links[number as usize].owner == Owner::Subscriptions && self.hear(number, &frame) {
+            return true;
+        }
+        let shown = String::from_utf8_lossy(&frame.bytes()[..frame.bytes().len().min(40)]);
+        let why = format!("a reply that nobody asked for: {shown:?}");
+        self.fail_link(number, LinkFault::Garbage(why.into()));
+        false
     }
 }
 

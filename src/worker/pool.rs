@@ -15,6 +15,7 @@ use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct PoolState {
     pub config: Arc<Pool>,
     /// Key in, live shard out.
     pub ring: Arc<Ring>,
+    /// How often keys have moved because a shard went or came back.
+    pub moves: u32,
     /// The health of each shard.
     pub health: Vec<ShardHealth>,
     /// The links by identity; sessions hold the index.
@@ -46,6 +49,8 @@ pub struct PoolState {
     pub openness: Openness,
     /// Who looks at what clients say.
     pub monitors: Monitors,
+    /// Who listens to what.
+    pub hub: Hub,
 }
 
 impl PoolState {
@@ -53,6 +58,7 @@ impl PoolState {
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
         let live = ShardHealth { state: State::Live, since: Instant::now(), cause: "".into() };
         let mut pool = Self {
+            moves: 0,
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
@@ -61,6 +67,7 @@ impl PoolState {
             openness: Openness::default(),
             monitors: Monitors::default(),
             learned: Arc::default(),
+            hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

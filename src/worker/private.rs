@@ -40,23 +40,33 @@ impl Worker {
     /// Lends a link to `shard` to the session, which must have none, or says what the client
     /// reads instead.
     pub(crate) fn take_private(&mut self, session: u32, shard: usize) -> Result<(), String> {
+        debug_assert!(self.sessions[session as usize].private.is_none(), "one private link");
+        let number = self.lend(session, shard)?;
+        let private = PrivateLink { number, shard, lost: None };
+        self.sessions[session as usize].private = Some(Box::new(private));
+        Ok(())
+    }
+
+    /// Lends a link to `shard` to the session; its number, or what the client reads instead. It
+    /// comes back by [`Self::give_back`].
+    pub(super) fn lend(&mut self, session: u32, shard: usize) -> Result<u32, String> {
         let client = &self.sessions[session as usize];
-        debug_assert!(client.private.is_none(), "one private link a session");
         let (pool, identity) = (usize::from(client.pool), usize::from(client.identity));
         let number = match self.pools[pool].fault(shard) {
             Some(fault) => Err(fault),
             None => self.idle_private(pool, identity, shard)?,
         };
-        let ready = number.and_then(|number| {
-            let link = &mut self.links[number as usize];
-            link.owner = Owner::Session(session);
-            link.prepare().map(|()| number).inspect_err(|_| link.owner = Owner::Nobody)
+        let ready = number.and_then(|number| match self.links[number as usize].prepare() {
+            Ok(()) => Ok(number),
+            Err(fault) => {
+                self.keep_idle(number);
+                Err(fault)
+            }
         });
         match ready {
             Ok(number) => {
-                let private = PrivateLink { number, shard, lost: None };
-                self.sessions[session as usize].private = Some(Box::new(private));
-                Ok(())
+                self.links[number as usize].owner = Owner::Session(session);
+                Ok(number)
             }
             Err(fault) => {
                 let config = &self.pools[pool].config;
@@ -106,11 +116,25 @@ impl Worker {
         let client = &mut *self.sessions[session as usize];
         let Some(private) = &client.private else { return };
         let (number, shard, lost) = (private.number, private.shard, private.lost.clone());
-        client.outstanding += 1;
-        let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
         if let Some(fault) = lost {
+            client.outstanding += 1;
+            let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
             return self.fail(pending, shard, &fault);
         }
+        self.send_on(number, session, sequence, part, request);
+    }
+
+    /// Sends a request on a link that was lent to the session and has not failed since.
+    pub(super) fn send_on(
+        &mut self,
+        number: u32,
+        session: u32,
+        sequence: u32,
+        part: Part,
+        request: Frame<'_>,
+    ) {
+        self.sessions[session as usize].outstanding += 1;
+        let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
         let link = &mut *self.links[number as usize];
         let before = link.output.len();
         match request {
@@ -119,30 +143,39 @@ impl Worker {
         }
         link.enter(pending, link.output.len() - before, 0);
         self.ready.link(link, number);
+        self.pause_for_link(session, number);
     }
 
     /// The session needs its private link no longer and has left nothing on it.
     pub(crate) fn return_private(&mut self, session: u32) {
-        let Some(private) = self.sessions[session as usize].private.take() else { return };
-        let link = &mut *self.links[private.number as usize];
+        if let Some(private) = self.sessions[session as usize].private.take() {
+            self.give_back(private.number);
+        }
+    }
+
+    /// Takes a link back that was lent and that nothing was left on, or closes it if anything was.
+    pub(super) fn give_back(&mut self, number: u32) {
+        let link = &mut *self.links[number as usize];
+        if !link.in_flight.is_empty() || link.is_marked {
+            return self.abandon(number);
+        }
         link.owner = Owner::Nobody;
         link.patient = false;
-        if !link.in_flight.is_empty() {
-            return self.abandon(private.number);
-        }
-        self.keep_idle(private.number);
+        self.keep_idle(number);
     }
 
     /// The session needs its private link no longer; what it left there goes with the connection.
     pub(crate) fn close_private(&mut self, session: u32) {
-        let Some(private) = self.sessions[session as usize].private.take() else { return };
-        let link = &mut *self.links[private.number as usize];
-        link.owner = Owner::Nobody;
-        link.patient = false;
-        self.abandon(private.number);
+        if let Some(private) = self.sessions[session as usize].private.take() {
+            self.abandon(private.number);
+        }
     }
 
-    fn abandon(&mut self, number: u32) {
+    /// Takes a link back that was lent; its connection is closed, and with it what was left there.
+    pub(super) fn abandon(&mut self, number: u32) {
+        let link = &mut *self.links[number as usize];
+        link.owner = Owner::Nobody;
+        link.patient = false;
         self.fail_link(number, LinkFault::Abandoned);
         self.keep_idle(number);
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use super::{ClientPlace, Worker};
-use crate::client::session::{Pause, Session};
+use crate::client::session::{Pause, Session, Special};
 use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
 use crate::shard::link::{Part, Pending};
@@ -66,15 +66,20 @@ impl Worker {
             let accepts_commands = session.accepts_commands();
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
             if !accepts_commands {
+                self.input_is_drained(number);
                 return self.poll_leaving(number, cx);
             }
             let read = match &mut session.input {
                 Some(input) if input.missing >= READ_IN_PLACE => {
                     input.missing = make_room(&mut input.bytes, input.missing);
-                    ready!(socket.poll_read_onto(cx, &mut input.bytes, input.missing))
-                        .map(|count| (count, true))
+                    let read = socket.poll_read_onto(cx, &mut input.bytes, input.missing);
+                    read.map_ok(|count| (count, true))
                 }
-                _ => ready!(socket.poll_read(cx, &mut self.scratch)).map(|count| (count, false)),
+                _ => socket.poll_read(cx, &mut self.scratch).map_ok(|count| (count, false)),
+            };
+            let Poll::Ready(read) = read else {
+                self.input_is_drained(number);
+                return Poll::Pending;
             };
             match read {
                 Ok((0, _)) => {
@@ -102,6 +107,14 @@ impl Worker {
         }
     }
 
+    /// All that the session has sent is handled, or waits for a pause to end.
+    #[inline]
+    fn input_is_drained(&mut self, number: u32) {
+        if self.sessions[number as usize].special.has(Special::TRANSACTION) {
+            self.settle_transaction(number);
+        }
+    }
+
     /// A client that waits for something to happen is listened to, so that its leaving is noticed;
     /// what it says meanwhile is kept.
     #[cold]
@@ -110,7 +123,9 @@ impl Worker {
             let session = &mut self.sessions[number as usize];
             let kept = session.input.as_ref().map_or(0, |input| input.bytes.len());
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
-            if !matches!(session.pause, Pause::Blocked | Pause::Held) || kept >= PAUSE_AT_INPUT {
+            let is_heard =
+                matches!(session.pause, Pause::Blocked | Pause::Subscribing | Pause::Held);
+            if !is_heard || kept >= PAUSE_AT_INPUT {
                 return Poll::Pending;
             }
             match ready!(socket.poll_read(cx, &mut self.scratch)) {
@@ -132,6 +147,7 @@ impl Worker {
         session.closing = true;
         session.input = None;
         self.ready.session(session, number);
+        self.leave_all(number);
     }
 
     /// Ends the session at once; replies still to come for it are dropped.
@@ -143,6 +159,7 @@ impl Worker {
         session.replies.clear();
         session.output.clear(&mut self.spare);
         session.input = None;
+        session.transaction = None;
         session.wake();
         let id = session.id;
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
@@ -153,6 +170,8 @@ impl Worker {
             self.end_monitor(pool, id);
         }
         self.close_private(number);
+        self.leave_all(number);
+        self.close_loans(number);
     }
 
     /// Ends a session that does not read its replies.
@@ -195,8 +214,10 @@ impl Worker {
     /// A reply for a session that is over.
     #[cold]
     fn deliver_late(&mut self, pending: Pending, frame: &Frame<'_>) {
-        if pending.part == Part::Asked {
-            self.tell_asker(pending, frame);
+        match pending.part {
+            Part::Asked => self.tell_asker(pending, frame),
+            Part::Published => self.forget_published(pending),
+            _ => {}
         }
         self.forget_session(pending.session);
     }
@@ -248,6 +269,10 @@ impl Worker {
             Part::Select => self.selected(pending.session, pending.sequence, frame),
             Part::Unclaimed => {}
             Part::Asked => self.tell_asker(pending, &frame),
+            Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
+            Part::Published => self.count_published(pending, frame),
+            Part::Blocking => self.unblocked(pending.session, pending.sequence, frame),
+            Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }
     }

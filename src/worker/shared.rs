@@ -7,12 +7,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::subscription::Registries;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
 pub struct Shared {
     /// All connected clients by their number (CLIENT ID).
     pub clients: DashMap<u64, ClientPlace>,
+    /// What clients listen to, by pool.
+    pub subscriptions: Registries,
     /// When the process began to serve.
     pub started: Instant,
     /// The same for people and for LASTSAVE's kind.
@@ -38,7 +41,14 @@ impl Shared {
     pub fn new(inboxes: Vec<UnboundedSender<Message>>) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
-        Self { clients: DashMap::new(), started, started_at, run_id, inboxes }
+        Self {
+            clients: DashMap::new(),
+            subscriptions: Registries::default(),
+            started,
+            started_at,
+            run_id,
+            inboxes,
+        }
     }
 
     /// Lets worker `index` do something when it gets to it, its own worker included.

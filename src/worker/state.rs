@@ -1,6 +1,7 @@
 //! All that one thread holds.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -20,6 +21,7 @@ use crate::outbox::SpareBuffers;
 use crate::resp::RequestScanner;
 use crate::shard::health::Failure;
 use crate::shard::link::Link;
+use crate::subscription::Audience;
 
 /// See the module [`crate::worker`].
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub struct Worker {
     pub(crate) split: SplitBuffers,
     /// Procedures that wait for a reply.
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
+    /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
+    pub(crate) published: HashMap<(u32, u32), Audience>,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -61,12 +65,15 @@ pub struct Worker {
 impl Worker {
     /// A worker for `pools`, shared by the tasks of its thread.
     pub fn new(
-        pools: Vec<PoolState>,
+        mut pools: Vec<PoolState>,
         counters: Arc<WorkerCounters>,
         failures: UnboundedSender<Failure>,
         index: usize,
         shared: Arc<Shared>,
     ) -> Rc<RefCell<Self>> {
+        for (index, pool) in pools.iter_mut().enumerate() {
+            pool.hub.registry = shared.subscriptions.of_pool(index);
+        }
         Rc::new_cyclic(|this| {
             RefCell::new(Self {
                 pools,
@@ -82,6 +89,7 @@ impl Worker {
                 scanner: RequestScanner::default(),
                 split: SplitBuffers::default(),
                 askers: Slab::new(),
+                published: HashMap::new(),
                 index,
                 shared,
                 this: this.clone(),

@@ -36,6 +36,8 @@ fn circlets_keys_have_their_documented_defaults() {
     assert_eq!((pool.max_bulk, pool.max_arguments, pool.max_inline), (512 << 20, 1 << 20, 1 << 16));
     assert_eq!((pool.max_command, pool.max_reply, pool.max_nesting), (1 << 30, 1 << 30, 32));
     assert_eq!((pool.client_output_limit, pool.link_output_limit), (256 << 20, 4 << 20));
+    assert_eq!((pool.pubsub_output_limit, pool.pubsub_output_soft_limit), (32 << 20, 8 << 20));
+    assert_eq!(pool.pubsub_output_soft_seconds, 60);
     assert_eq!(pool.client_pipeline_limit, 4096);
 }
 
@@ -48,7 +50,7 @@ fn every_key_reaches_its_own_field() {
   server_retry_timeout: 6\n  server_failure_limit: 7\n  key_bytes: unsigned\n  ejection: rebuild
   heartbeat_interval: 8\n  heartbeat_timeout: 9\n  heartbeat_successes: 10\n  connect_timeout: 11
   max_bulk: 12\n  max_arguments: 13\n  max_inline: 14\n  max_command: 15\n  max_reply: 16
-  max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  client_pipeline_limit: 20\n  cross_shard: allow\n  auth: shard\n  private_links: 21\n";
+  max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  pubsub_output_limit: 22\n  pubsub_output_soft_limit: 23\n  pubsub_output_soft_seconds: 24\n  client_pipeline_limit: 20\n  cross_shard: allow\n  auth: shard\n  private_links: 21\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -91,6 +93,9 @@ fn every_key_reaches_its_own_field() {
         max_nesting: 17,
         client_output_limit: 18,
         link_output_limit: 1 << 20,
+        pubsub_output_limit: 22,
+        pubsub_output_soft_limit: 23,
+        pubsub_output_soft_seconds: 24,
         client_pipeline_limit: 20,
         private_links: 21,
         cross_shard: config::CrossShard::Allow,

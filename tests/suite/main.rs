@@ -3,6 +3,7 @@
 
 mod bad_clients;
 mod bad_shards;
+mod blocking;
 mod clients;
 mod demo;
 mod ejection;
@@ -13,6 +14,9 @@ mod learned;
 mod limits;
 mod one_redis;
 mod pipeline_order;
+mod pubsub;
 mod real_clients;
+
 mod sessions;
 mod users;
+mod whole_keyspace;

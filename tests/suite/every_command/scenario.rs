@@ -8,6 +8,8 @@ pub struct Scenario {
     pub name: String,
     /// Told for this version of RESP only.
     pub only_resp: Option<u8>,
+    /// Its keys must live on one shard, whatever the pool allows.
+    pub together: bool,
     pub steps: Vec<Step>,
 }
 
@@ -61,6 +63,16 @@ pub enum Mode {
     Exception { pattern: String, reason: String },
 }
 
+impl Scenario {
+    /// From what stands between the brackets.
+    fn named(file: &str, head: &str) -> Scenario {
+        let (title, options) = head.split_once(" | ").unwrap_or((head, ""));
+        let only_resp = options.split("RESP").nth(1).and_then(|resp| resp.parse().ok());
+        let together = options.contains("together");
+        Scenario { name: format!("{file}: {title}"), only_resp, together, steps: Vec::new() }
+    }
+}
+
 impl Step {
     /// The command of this step, by the name that COMMAND gives it; `containers` are those with
     /// subcommands.
@@ -89,9 +101,7 @@ pub fn parse(file: &str, text: &str) -> Vec<Scenario> {
             continue;
         }
         if let Some(head) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            let (title, only) = head.split_once(" | RESP").unwrap_or((head, ""));
-            let name = format!("{file}: {title}");
-            scenarios.push(Scenario { name, only_resp: only.parse().ok(), steps: Vec::new() });
+            scenarios.push(Scenario::named(file, head));
             reason.clear();
             continue;
         }
@@ -182,13 +192,29 @@ fn escaped(rest: &mut impl Iterator<Item = char>) -> char {
     }
 }
 
-/// A command's words with what they stand for: `%k` is the key `k` with the first of the hash
-/// tags `tags`, `%%k` with the second, and so on; `<name>` a value that was kept.
-pub fn fill(words: &[String], tags: &[String], kept: &HashMap<String, Vec<u8>>) -> Vec<Vec<u8>> {
+/// Where keys live.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Keys {
+    /// `%k` with the first of the hash tags, `%%k` with the second, and so on.
+    Together,
+    /// Each with the hash tag that its own name leads to.
+    Scattered,
+}
+
+/// A command's words with what they stand for: `%k` is the key `k` with one of the hash tags
+/// `tags`, `<name>` a value that was kept.
+pub fn fill(
+    words: &[String],
+    keys: Keys,
+    tags: &[String],
+    kept: &HashMap<String, Vec<u8>>,
+) -> Vec<Vec<u8>> {
     let fill = |word: &String| {
         let key = word.trim_start_matches('%');
         if let Some(shard) = (word.len() - key.len()).checked_sub(1) {
-            return format!("{{{}}}{key}", tags[shard]).into_bytes();
+            let named: usize = key.bytes().map(usize::from).sum();
+            let shard = if keys == Keys::Together { shard } else { shard + named };
+            return format!("{{{}}}{key}", tags[shard % tags.len()]).into_bytes();
         }
         match word.strip_prefix('<').and_then(|word| word.strip_suffix('>')) {
             Some(name) => {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::compare::agree;
-use super::scenario::{Action, Mode, Scenario, Step, fill};
+use super::scenario::{Action, Keys, Mode, Scenario, Step, fill};
 use crate::harness::{Client, PATIENCE, Reply, Shard, encode, within};
 use crate::one_redis::Pair;
 
@@ -13,6 +13,7 @@ pub struct Stage {
     pair: Pair,
     /// A server that is part of neither, for what leaves a store.
     elsewhere: Shard,
+    keys: Keys,
     resp: u8,
 }
 
@@ -28,9 +29,13 @@ struct Play<'a> {
 }
 
 impl Stage {
-    /// Connections will speak this version of RESP.
-    pub fn new(resp: u8) -> Stage {
-        Stage { pair: Pair::start(), elsewhere: Shard::start(), resp }
+    /// A pool that serves what `keys` needs; connections will speak this version of RESP.
+    pub fn new(keys: Keys, resp: u8) -> Stage {
+        let pair = match keys {
+            Keys::Together => Pair::start(),
+            Keys::Scattered => Pair::with("hash_tag: \"{}\"\ncross_shard: allow"),
+        };
+        Stage { pair, keys, elsewhere: Shard::start(), resp }
     }
 
     /// Hash tags that lead to each of the three shards.
@@ -40,7 +45,8 @@ impl Stage {
 
     /// Plays a scenario with keys of the first of these tags' shard; what differs, if anything.
     pub fn play(&mut self, scenario: &Scenario, tags: &[String]) -> Result<(), String> {
-        if scenario.only_resp.is_some_and(|resp| resp != self.resp) {
+        let other_resp = scenario.only_resp.is_some_and(|resp| resp != self.resp);
+        if other_resp || (scenario.together && self.keys == Keys::Scattered) {
             return Ok(());
         }
         self.empty();
@@ -125,7 +131,8 @@ impl Play<'_> {
     }
 
     fn send(&mut self, step: &Step, words: &[String]) {
-        let requests = [0, 1].map(|side| encode(&fill(words, self.tags, &self.kept[side])));
+        let requests =
+            [0, 1].map(|side| encode(&fill(words, self.stage.keys, self.tags, &self.kept[side])));
         let [ours, theirs] = self.connection(step.connection);
         ours.send(&requests[0]);
         if !matches!(step.mode, Mode::Exception { .. }) {

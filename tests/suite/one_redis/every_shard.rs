@@ -86,36 +86,6 @@ fn randomkey_comes_to_keys_of_every_shard() {
 }
 
 #[test]
-fn what_concerns_no_key_is_answered_as_redis_does() {
-    let mut pair = Pair::start();
-    let binary = b"\0\r\n\xff";
-    for resp3 in [false, true] {
-        if resp3 {
-            pair.speak_resp3();
-        }
-        pair.all_same(&[
-            "PING",
-            "PING hello",
-            "PING hello world",
-            "ECHO hello",
-            "ECHO",
-            "TIME now",
-            "COMMAND INFO get nosuch set",
-            "COMMAND GETKEYS MSET a 1 b 2",
-            "COMMAND GETKEYSANDFLAGS SET a b",
-            "COMMAND HELP",
-            "OBJECT HELP",
-            "XINFO HELP",
-            "SCRIPT HELP",
-            "CONFIG GET maxmemory",
-            "CONFIG GET nosuch",
-        ]);
-        pair.same(&[&b"PING"[..], binary]);
-        pair.same(&[&b"ECHO"[..], binary]);
-    }
-}
-
-#[test]
 fn time_goes_on_and_is_the_time() {
     let mut pair = Pair::start();
     let read = |reply: Reply| {
@@ -147,17 +117,6 @@ fn command_tells_at_least_what_the_server_tells() {
     for name in theirs.elements() {
         assert!(ours.elements().contains(name), "{name}");
     }
-}
-
-#[test]
-fn config_get_tells_what_a_shard_has() {
-    let mut pair = Pair::start();
-    let databases = b"*2\r\n$9\r\ndatabases\r\n$2\r\n16\r\n";
-    assert_eq!(pair.same(&["CONFIG", "GET", "databases"]), databases);
-    assert_eq!(pair.same_elements("CONFIG GET databases appendonly").len(), 4);
-    pair.all_same(&["CONFIG GET nosuch", "CONFIG GET", "CONFIG NOSUCH"]);
-    pair.speak_resp3();
-    pair.all_same(&["CONFIG GET databases", "CONFIG GET nosuch"]);
 }
 
 #[test]

@@ -19,22 +19,6 @@ fn a_script_runs_where_its_keys_are() {
 }
 
 #[test]
-fn a_script_without_keys_runs_somewhere() {
-    let mut pair = Pair::start();
-    pair.all_same(&[
-        "EVAL \"return 42\" 0",
-        "EVAL \"return ARGV[1]\" 0 x",
-        "EVAL_RO \"return {1, 2, {3}}\" 0",
-        "EVAL \"return nonsense(\" 0",
-        "EVAL \"return 1\" x",
-        "EVAL \"return 1\" -1",
-        "EVAL \"return 1\" 3 a",
-        "EVALSHA ffffffffffffffffffffffffffffffffffffffff 0",
-        "FCALL nosuch 0",
-    ]);
-}
-
-#[test]
 fn keys_on_several_shards_are_refused() {
     let mut pair = Pair::start();
     let [one, two, _] = pair.key_on_each_shard("k");

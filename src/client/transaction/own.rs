@@ -1,0 +1,101 @@
+//! Commands behind MULTI that concern the session: the shard executes a PING in their place, and
+//! circlet puts its own answer where the shard's stands in the reply to EXEC.
+
+use super::Transaction;
+use crate::command::{self, Handling};
+use crate::resp::reply::elements;
+use crate::resp::{Request, RequestScanner, Scan, write};
+use crate::worker::Worker;
+
+/// A command that circlet answers, or heeds the answer to.
+#[derive(Debug)]
+pub(super) struct OwnCommand {
+    /// Which element of EXEC's reply it is.
+    index: u32,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// Answered here; its bytes.
+    Answer(Vec<u8>),
+    /// SELECT: executed by the shard, and from then on the session's database.
+    Select(u32),
+}
+
+impl OwnCommand {
+    pub(super) fn answer(index: u32, wire: &[u8]) -> Self {
+        Self { index, what: What::Answer(wire.to_vec()) }
+    }
+
+    pub(super) fn select(index: u32, db: u32) -> Self {
+        Self { index, what: What::Select(db) }
+    }
+
+    pub(super) fn selects(&self) -> bool {
+        matches!(self.what, What::Select(_))
+    }
+}
+
+impl Transaction {
+    /// Whether one of its commands is SELECT.
+    pub(super) fn selects(&self) -> bool {
+        self.own.iter().any(OwnCommand::selects)
+    }
+}
+
+impl Worker {
+    /// EXEC's reply with circlet's own answers in it; `None` when it stays as it is.
+    pub(super) fn complete(
+        &mut self,
+        number: u32,
+        own: &[OwnCommand],
+        reply: &[u8],
+    ) -> Option<Vec<u8>> {
+        if own.is_empty() {
+            return None;
+        }
+        // An error or a null: nothing was executed.
+        let elements: Vec<&[u8]> = elements(reply)?.collect();
+        let mut completed = Vec::with_capacity(reply.len() + 64);
+        write::array_head_into(&mut completed, elements.len());
+        let mut own = own.iter().peekable();
+        for (index, element) in elements.into_iter().enumerate() {
+            match own.next_if(|own| own.index as usize == index).map(|own| &own.what) {
+                Some(What::Answer(request)) => {
+                    completed.extend_from_slice(&self.answer_apart(number, request));
+                    continue;
+                }
+                Some(&What::Select(db)) if element.starts_with(b"+") => {
+                    self.sessions[number as usize].db = db;
+                    self.take_identity(number);
+                }
+                Some(What::Select(_)) | None => {}
+            }
+            completed.extend_from_slice(element);
+        }
+        Some(completed)
+    }
+
+    /// Answers a command of the session's apart from its other replies.
+    fn answer_apart(&mut self, number: u32, bytes: &[u8]) -> Vec<u8> {
+        let limits = self.pool_of(number).request_limits;
+        let mut scanner = RequestScanner::default();
+        let Ok(Scan::Done(_)) = scanner.scan(bytes, &limits) else { return Vec::new() };
+        let request = Request::new(bytes, scanner.args());
+        let Ok(Handling::Local(local)) = command::resolve(&request).map(|spec| spec.handling)
+        else {
+            return Vec::new();
+        };
+        let session = &mut self.sessions[number as usize];
+        let replies = std::mem::take(&mut session.replies);
+        let output = std::mem::take(&mut session.output);
+        self.local(number, local, &request);
+        let session = &mut self.sessions[number as usize];
+        let answer = session.output.bytes();
+        session.output.clear(&mut self.spare);
+        session.replies = replies;
+        session.output = output;
+        answer
+    }
+}

@@ -1,0 +1,205 @@
+//! A command behind MULTI: whether it may be queued, and for which shard.
+
+use bytes::Bytes;
+
+use super::own::OwnCommand;
+use super::{Home, PING, Phase, QUEUED, Transaction};
+use crate::client::intake::frame;
+use crate::client::local::database;
+use crate::client::split::positions;
+use crate::command::bits::Flags;
+use crate::command::{Handling, Local, Spec};
+use crate::reply::slots::Frame;
+use crate::resp::Request;
+use crate::shard::link::Part;
+use crate::worker::Worker;
+
+/// Where a command behind MULTI belongs.
+enum Place {
+    /// To the shard of its keys, of which this argument is the first.
+    Shard(usize, u32),
+    /// To the transaction's shard, whichever that is.
+    Any,
+    /// To circlet: it concerns the session.
+    Own,
+    /// To both: it selects this database.
+    Select(u32),
+}
+
+impl Worker {
+    pub(super) fn queue_command(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) {
+        let place = match self.place_in_transaction(number, spec, request) {
+            Some(place) => place,
+            None => return,
+        };
+        let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
+        if let Some(fault) = &transaction.fault {
+            let fault = fault.clone();
+            return self.say(number, |writer| writer.error(&fault));
+        }
+        if transaction.conclusion.is_some() {
+            return self.say(number, |writer| writer.raw(QUEUED));
+        }
+        let index = transaction.queued;
+        transaction.queued += 1;
+        match place {
+            Place::Shard(shard, key) if transaction.home.is_none() => {
+                let key = request.arg(key as usize).to_vec();
+                transaction.home = Some(Home { shard, key });
+            }
+            Place::Shard(..) | Place::Any => {}
+            Place::Own => {
+                transaction.own.push(OwnCommand::answer(index, request.wire()));
+                return self.take_for_shard(number, Frame::Small(PING));
+            }
+            Place::Select(db) => transaction.own.push(OwnCommand::select(index, db)),
+        }
+        self.take_for_shard(number, frame(request, whole));
+    }
+
+    /// Collects a command, or sends it where MULTI went already.
+    fn take_for_shard(&mut self, number: u32, request: Frame<'_>) {
+        self.make_room_for(number, request.bytes().len());
+        let session = &mut *self.sessions[number as usize];
+        let Some(transaction) = &mut session.transaction else { return };
+        if let Some(fault) = &transaction.fault {
+            // The room was not to be had.
+            let fault = fault.clone();
+            return self.say(number, |writer| writer.error(&fault));
+        }
+        let sequence = session.replies.reserve();
+        match transaction.phase {
+            Phase::Collecting => transaction.collect(sequence, request.bytes()),
+            _ => self.send_private(number, sequence, Part::Whole, request),
+        }
+    }
+
+    /// The command's place in the transaction; with none it has been refused, and with it the
+    /// transaction.
+    fn place_in_transaction(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+    ) -> Option<Place> {
+        if spec.flags.contains(Flags::NO_MULTI) {
+            self.doom(number);
+            self.say(number, |writer| writer.error(NO_MULTI));
+            return None;
+        }
+        let is_alone = self.pool_of(number).config.servers.len() == 1;
+        match spec.handling {
+            Handling::Sort => match self.stray_pattern(number, request) {
+                None => self.place_by_keys(number, spec, request),
+                Some(pattern) => {
+                    self.doom(number);
+                    self.refuse_pattern(number, spec, request.arg(1), pattern);
+                    None
+                }
+            },
+            Handling::Keyed
+            | Handling::KeyedUnlessBlocking
+            | Handling::Split
+            | Handling::Blocking => self.place_by_keys(number, spec, request),
+            Handling::Subscription if PUBLISHING.contains(&spec.name) => {
+                self.place_by_keys(number, spec, request)
+            }
+            Handling::AnyShard | Handling::Transaction => Some(Place::Any),
+            Handling::FanOut | Handling::Gather(_) | Handling::Scan if is_alone => Some(Place::Any),
+            Handling::FanOut | Handling::Gather(_) | Handling::Scan => {
+                self.refuse_within(number, spec, WHOLE_KEYSPACE)
+            }
+            Handling::Local(local) => self.place_of_local(number, spec, local, request),
+            Handling::Refused(why) => self.refuse_within(number, spec, why),
+            Handling::Subscription => self.refuse_within(number, spec, NO_LISTENING),
+        }
+    }
+
+    fn place_of_local(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        local: Local,
+        request: &Request<'_>,
+    ) -> Option<Place> {
+        match local {
+            Local::Ping | Local::Echo | Local::Time => Some(Place::Any),
+            // The shard says what is wrong with it, in EXEC's reply.
+            Local::Select => Some(database(request.arg(1)).map_or(Place::Any, Place::Select)),
+            Local::Hello | Local::Auth => self.refuse_within(number, spec, NO_GREETING),
+            Local::AclChange
+            | Local::AclLog
+            | Local::ClientKill
+            | Local::ClientList
+            | Local::ClientPause
+            | Local::ClientReply
+            | Local::ClientUnblock
+            | Local::ClientUnpause
+            | Local::Monitor => self.refuse_within(number, spec, NOT_ALONE),
+            _ => Some(Place::Own),
+        }
+    }
+
+    /// By the command's keys, which must all live where the transaction takes place. Malformed
+    /// commands are for the shard to refuse when it executes them, as Redis does.
+    fn place_by_keys(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+    ) -> Option<Place> {
+        let Ok(keys) = positions(spec, request) else { return Some(Place::Any) };
+        let Some(&first) = keys.first() else { return Some(Place::Any) };
+        let session = &self.sessions[number as usize];
+        let home = session.transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
+        let ring = self.ring_of(number);
+        let place = home.map(|home| home.shard).or_else(|| ring.shard(request.arg(first as usize)));
+        let Some(place) = place else {
+            self.doom(number);
+            self.refuse_nobody_in(number);
+            return None;
+        };
+        let is_stray = |key: &&u32| ring.shard(request.arg(**key as usize)) != Some(place);
+        let Some(&stray) = keys.iter().find(is_stray) else {
+            return Some(Place::Shard(place, first));
+        };
+        let other = home.map_or(request.arg(first as usize), |home| &home.key).to_vec();
+        self.doom(number);
+        self.refuse_cross_slot(number, spec, &other, request.arg(stray as usize));
+        None
+    }
+
+    fn refuse_within(&mut self, number: u32, spec: &Spec, why: &str) -> Option<Place> {
+        self.doom(number);
+        self.refuse(number, spec, why);
+        None
+    }
+}
+
+impl Transaction {
+    /// Adds a command to those that were not sent yet.
+    pub(super) fn collect(&mut self, sequence: u32, bytes: &[u8]) {
+        if self.answered == self.collected {
+            self.first = sequence;
+        }
+        self.collected += 1;
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+const PUBLISHING: [&str; 2] = ["publish", "spublish"];
+const NO_MULTI: &str = "ERR Command not allowed inside a transaction";
+const WHOLE_KEYSPACE: &str =
+    "inside of MULTI it could reach one shard only; send it outside of the transaction";
+const NOT_ALONE: &str = "it concerns others than the transaction's shard; send it outside of the \
+                         transaction";
+const NO_LISTENING: &str = "inside of MULTI nothing can be subscribed to or asked about \
+                            subscriptions; send it outside of the transaction";
+const NO_GREETING: &str = "who the client is and which RESP it speaks cannot change inside of \
+                           MULTI; send it outside of the transaction";

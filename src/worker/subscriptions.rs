@@ -1,0 +1,257 @@
+//! Links that listen for a worker's sessions: what they ask the shards for, what they hear, and
+//! how they come back.
+//!
+//! ```text
+//!   shard ─► link of Owner::Subscriptions ─► hear ─► spread ─► outbox of each session that listens
+//! ```
+//!
+//! Each pool has one such link a shard, opened when somebody listens. One that fails is opened
+//! anew and asked for everything again; the clients notice nothing but the gap.
+
+use bytes::Bytes;
+
+use super::Worker;
+use crate::reply::slots::Frame;
+use crate::resp::Protocol;
+use crate::shard::fault::LinkFault;
+use crate::shard::link::{Link, Owner};
+use crate::subscription::{self, Heard, Kind, Name, Sent, Verb};
+
+/// How a session's wait for one shard ended.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// The shard has confirmed all.
+    Confirmed,
+    /// The shard cannot be reached; the error that says why.
+    Lost(String),
+}
+
+impl Worker {
+    /// Asks `shard` for `names`, which are new and in the hub, on a link that is opened where
+    /// needed.
+    pub(crate) fn listen_upstream(
+        &mut self,
+        pool: usize,
+        shard: usize,
+        kind: Kind,
+        names: &[Name],
+    ) -> Result<(), LinkFault> {
+        if self.pools[pool].hub.upstreams[shard].is_up {
+            self.send_upstream(pool, shard, Verb::Subscribe, kind, names);
+            return Ok(());
+        }
+        // Whatever is wanted, these names as well.
+        self.open_upstream(pool, shard)
+    }
+
+    /// Tells `shard` that nobody listens to `names` any more.
+    pub(crate) fn unlisten_upstream(
+        &mut self,
+        pool: usize,
+        shard: usize,
+        kind: Kind,
+        names: &[Name],
+    ) {
+        if self.pools[pool].hub.upstreams[shard].is_up {
+            self.send_upstream(pool, shard, Verb::Unsubscribe, kind, names);
+        }
+    }
+
+    fn send_upstream(&mut self, pool: usize, shard: usize, verb: Verb, kind: Kind, names: &[Name]) {
+        let hub = &mut self.pools[pool].hub;
+        let Some(number) = hub.upstreams[shard].link else { return };
+        let link = &mut *self.links[number as usize];
+        for names in names.chunks(NAMES_AT_ONCE) {
+            let before = link.output.len();
+            link.output.write_with(&mut self.spare, |out| hub.send(shard, verb, kind, names, out));
+            link.requests += 1;
+            link.request_bytes += (link.output.len() - before) as u64;
+        }
+        if !names.is_empty() {
+            self.ready.link(link, number);
+        }
+    }
+
+    /// Opens the link and asks for all that is wanted of the shard.
+    fn open_upstream(&mut self, pool: usize, shard: usize) -> Result<(), LinkFault> {
+        if let Some(fault) = self.pools[pool].fault(shard) {
+            return Err(fault);
+        }
+        let known = self.pools[pool].hub.upstreams[shard].link;
+        let number = known.unwrap_or_else(|| self.add_upstream(pool, shard));
+        if let Err(fault) = self.links[number as usize].prepare() {
+            self.revive_later(pool, shard);
+            return Err(fault);
+        }
+        self.pools[pool].hub.upstreams[shard].is_up = true;
+        for kind in Kind::ALL {
+            let names: Vec<Name> = self.pools[pool].hub.wanted(kind, shard).cloned().collect();
+            self.send_upstream(pool, shard, Verb::Subscribe, kind, &names);
+        }
+        Ok(())
+    }
+
+    fn add_upstream(&mut self, pool: usize, shard: usize) -> u32 {
+        let state = &self.pools[pool];
+        let limit = state.config.link_output_limit as usize;
+        // The pool's first identity speaks RESP2, which all servers do.
+        let mut link = Link::new(pool, shard, state.identities[0].identity.clone(), limit);
+        link.owner = Owner::Subscriptions;
+        let number = self.start_link(link);
+        self.pools[pool].hub.upstreams[shard].link = Some(number);
+        number
+    }
+
+    /// Handles what a shard says on a link that listens; false when it makes no sense there.
+    #[inline(never)]
+    pub(super) fn hear(&mut self, number: u32, frame: &Frame<'_>) -> bool {
+        let link = &self.links[number as usize];
+        let (pool, shard) = (link.pool, link.shard);
+        match subscription::read(frame.bytes()) {
+            Some(Heard::Message { kind, name }) => self.spread(pool, kind, name, frame),
+            Some(Heard::Confirmed(by)) => {
+                if self.pools[pool].hub.confirm(shard, by).is_err() {
+                    return false;
+                }
+                self.tell_waiting(pool, shard, &Told::Confirmed);
+            }
+            Some(Heard::Refused(text)) => {
+                let Some(sent) = self.pools[pool].hub.refuse(shard) else { return false };
+                self.refused(pool, shard, &sent, &String::from_utf8_lossy(text));
+                self.tell_waiting(pool, shard, &Told::Confirmed);
+            }
+            None => return false,
+        }
+        true
+    }
+
+    /// Gives a message to all that listen to `name`. One that is large is not copied for each.
+    fn spread(&mut self, pool: usize, kind: Kind, name: &[u8], frame: &Frame<'_>) {
+        let Some(listeners) = self.pools[pool].hub.listeners(kind, name) else { return };
+        let bytes = frame.bytes();
+        let shared = match frame {
+            Frame::Large(bytes) => Some(bytes.clone()),
+            Frame::Small(bytes) if bytes.len() >= SHARE_FROM => Some(Bytes::copy_from_slice(bytes)),
+            Frame::Small(_) => None,
+        };
+        for &number in listeners {
+            let session = &mut *self.sessions[number as usize];
+            match (session.protocol, &shared) {
+                (Protocol::Resp2, None) => session.output.extend(bytes, &mut self.spare),
+                (Protocol::Resp2, Some(shared)) => session.output.push_large(shared.clone()),
+                (Protocol::Resp3, None) => session.output.write_with(&mut self.spare, |out| {
+                    out.extend_from_slice(PUSH);
+                    out.extend_from_slice(&bytes[PUSH.len()..]);
+                }),
+                (Protocol::Resp3, Some(shared)) => {
+                    session.output.push_large(Bytes::from_static(PUSH));
+                    session.output.push_large(shared.slice(PUSH.len()..));
+                }
+            }
+            self.ready.session(session, number);
+        }
+    }
+
+    /// A shard has refused a command: those that wait for its names read the shard's error.
+    #[cold]
+    fn refused(&mut self, pool: usize, shard: usize, sent: &Sent, text: &str) {
+        tracing::warn!(
+            pool = self.pools[pool].config.name,
+            shard = self.pools[pool].config.servers[shard].name,
+            error = text,
+            "shard refused a subscription"
+        );
+        for (_, session) in &mut self.sessions {
+            if usize::from(session.pool) == pool
+                && let Some(subscriber) = &mut session.subscriber
+            {
+                subscriber.refuse(sent, text);
+            }
+        }
+    }
+
+    /// Lets the sessions go on whose wait for the shard is over.
+    fn tell_waiting(&mut self, pool: usize, shard: usize, told: &Told) {
+        while let Some(session) = self.pools[pool].hub.upstreams[shard].next_ready() {
+            self.upstream_told(session, told.clone());
+        }
+    }
+
+    /// The link is over: whoever waits for the shard goes on without it, and it is opened anew
+    /// while somebody listens.
+    pub(super) fn subscriptions_lost(&mut self, number: u32, fault: &LinkFault) {
+        let link = &self.links[number as usize];
+        let (pool, shard) = (link.pool, link.shard);
+        self.pools[pool].hub.lose(shard);
+        let config = &self.pools[pool].config;
+        let text = fault.reply(&config.servers[shard].name, &config.name);
+        if self.pools[pool].hub.wants(shard) {
+            tracing::warn!(
+                pool = self.pools[pool].config.name,
+                shard = self.pools[pool].config.servers[shard].name,
+                cause = fault.cause(),
+                "subscriptions to shard lost until it is connected again"
+            );
+            self.revive_later(pool, shard);
+        }
+        self.tell_waiting(pool, shard, &Told::Lost(text));
+    }
+
+    /// Tries again in a moment.
+    fn revive_later(&mut self, pool: usize, shard: usize) {
+        let upstream = &mut self.pools[pool].hub.upstreams[shard];
+        if std::mem::replace(&mut upstream.is_reviving, true) {
+            return;
+        }
+        let this = self.this.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(REVIVE_AFTER).await;
+            if let Some(worker) = this.upgrade() {
+                worker.borrow_mut().revive(pool, shard);
+            }
+        });
+    }
+
+    fn revive(&mut self, pool: usize, shard: usize) {
+        self.pools[pool].hub.upstreams[shard].is_reviving = false;
+        self.open_if_wanted(pool, shard);
+    }
+
+    fn open_if_wanted(&mut self, pool: usize, shard: usize) {
+        let hub = &self.pools[pool].hub;
+        if !hub.upstreams[shard].is_up && hub.wants(shard) {
+            // A shard that is out is opened when health says that it is in; another one later.
+            let _ = self.open_upstream(pool, shard);
+        }
+    }
+
+    /// Health has changed: shard channels go where the ring gives them, and shards that are in
+    /// again are listened to.
+    pub(super) fn subscriptions_follow(&mut self, pool: usize) {
+        let ring = self.pools[pool].ring.clone();
+        for moved in self.pools[pool].hub.rehome(|name| ring.shard(name)) {
+            let name = [moved.name];
+            if let Some(from) = moved.from {
+                self.unlisten_upstream(pool, from, Kind::Shard, &name);
+            }
+            if let Some(to) = moved.to
+                && self.pools[pool].hub.upstreams[to].is_up
+            {
+                self.send_upstream(pool, to, Verb::Subscribe, Kind::Shard, &name);
+            }
+        }
+        for shard in 0..self.pools[pool].hub.upstreams.len() {
+            self.open_if_wanted(pool, shard);
+        }
+    }
+}
+
+/// The first byte of a message in RESP3; what follows is the same.
+const PUSH: &[u8] = b">";
+/// From this size on a message is shared by those it goes to. Below, copies cost less than the
+/// vectored writes.
+const SHARE_FROM: usize = 4 * 1024;
+/// Names in one command to a shard: one of 100,000 would hold it up for others.
+const NAMES_AT_ONCE: usize = 500;
+/// A link that failed is tried again after this; its own back-off may make it wait longer.
+const REVIVE_AFTER: std::time::Duration = std::time::Duration::from_millis(50);
