@@ -6,6 +6,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -82,6 +83,14 @@ impl Socket {
                 let shown = path.map_or_else(String::new, |path| format!("{}:0", path.display()));
                 (shown.clone(), shown)
             }
+        }
+    }
+
+    /// The number of its file descriptor, as CLIENT LIST tells it.
+    pub fn descriptor(&self) -> RawFd {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::intake::frame;
 use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::command::{self, CommandError, Handling, Keys, ResponsePolicy, Spec, keys};
 use crate::reply::slots::Frame;
 use crate::reply::{Merge, MergeKind};
 use crate::resp::Request;
@@ -20,13 +20,25 @@ impl Worker {
         let spec = match spec {
             Ok(spec) => spec,
             Err(_) if is_http(request) => return self.refuse_http(number),
-            Err(error) => return self.reject(number, error, request),
+            Err(error) => return self.misspoken(number, request, error),
         };
-        if self.sessions[number as usize].special.any()
-            && !self.admits(number, spec, request, whole)
-        {
-            return;
+        let session = &mut self.sessions[number as usize];
+        session.last_command = spec.id;
+        if session.special.any() {
+            return self.command_apart(number, spec, request, whole);
         }
+        self.handle(number, spec, request, whole);
+    }
+
+    /// Does with a command what its line of the table says.
+    #[inline(always)]
+    pub(super) fn handle(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) {
         match (spec.handling, &spec.keys) {
             (Handling::Keyed, &Keys::At(index)) => {
                 let shard = self.ring_of(number).shard(request.arg(index));
@@ -56,10 +68,14 @@ impl Worker {
         }
     }
 
+    fn misspoken(&mut self, number: u32, request: &Request<'_>, error: CommandError) {
+        self.muted(number, |worker| worker.reject(number, error, request));
+    }
+
     /// Whether a session that is set apart may have the command handled as usual; otherwise it has
     /// been seen to.
     #[cold]
-    fn admits(
+    pub(super) fn admits(
         &mut self,
         number: u32,
         spec: &'static Spec,
@@ -232,11 +248,16 @@ impl Worker {
 
     /// Sends a command as it is to all shards; the replies are merged.
     pub(super) fn fan_out(&mut self, number: u32, spec: &'static Spec, request: &Request<'_>) {
+        self.fan_out_as(number, merge_kind(spec), request);
+    }
+
+    /// Sends a command as it is to all shards; the replies are merged in this way.
+    pub(super) fn fan_out_as(&mut self, number: u32, kind: MergeKind, request: &Request<'_>) {
         let shards: Vec<usize> = self.pool_of(number).members().collect();
         if shards.is_empty() {
             return self.refuse_nobody_in(number);
         }
-        let merge = Merge::new(merge_kind(spec), shards.len());
+        let merge = Merge::new(kind, shards.len());
         let sequence = self.sessions[number as usize].replies.reserve_merge(Box::new(merge));
         for (part, shard) in shards.into_iter().enumerate() {
             self.send(number, sequence, Part::Of(part as u16), shard, Frame::Small(request.wire()));

@@ -1,8 +1,11 @@
 //! HELLO and AUTH: who the client is, and which RESP it speaks.
 
+use std::sync::Arc;
+
 use super::cluster;
 use super::local::{bad_name, integer, is_name};
 use crate::resp::{Protocol, Request, Writer};
+use crate::shard::connect::{Identity, User};
 use crate::worker::Worker;
 
 /// The options of HELLO.
@@ -13,6 +16,18 @@ struct Hello<'a> {
     name: Option<&'a [u8]>,
 }
 
+/// What HELLO changes, apart from the user.
+struct Settled {
+    protocol: Option<Protocol>,
+    name: Option<Vec<u8>>,
+}
+
+impl Hello<'_> {
+    fn settled(&self) -> Settled {
+        Settled { protocol: self.protocol, name: self.name.map(<[u8]>::to_vec) }
+    }
+}
+
 impl Worker {
     /// `HELLO [protover [AUTH username password] [SETNAME name]]`; nothing changes unless all of
     /// it is right.
@@ -21,6 +36,16 @@ impl Worker {
             Ok(hello) => hello,
             Err(text) => return self.say(number, |writer| writer.error(&text)),
         };
+        if let Some((name, password)) = hello.credentials
+            && self.shards_decide(number)
+        {
+            let user = User { name: name.to_vec(), password: password.to_vec() };
+            let settled = hello.settled();
+            let auth: [&[u8]; 3] = [b"AUTH", name, password];
+            return self.authenticate_by_shard(number, user, &auth, move |worker, number, user| {
+                worker.settle(number, settled, Some(user))
+            });
+        }
         let admitted = match hello.credentials {
             Some((user, password)) => self.credentials_fit(number, user, password),
             None => Ok(self.sessions[number as usize].is_authenticated()),
@@ -30,22 +55,40 @@ impl Worker {
             Ok(false) => return self.say(number, |writer| writer.error(HELLO_NEEDS_AUTH)),
             Err(text) => return self.say(number, |writer| writer.error(text)),
         }
+        let user = self.identity_of(number).user.clone();
+        match self.settle(number, hello.settled(), user) {
+            Ok(reply) => self.say(number, |writer| writer.raw(&reply)),
+            Err(text) => self.say(number, |writer| writer.error(&text)),
+        }
+    }
+
+    /// Does what an admitted HELLO asks for; its reply.
+    fn settle(
+        &mut self,
+        number: u32,
+        hello: Settled,
+        user: Option<Arc<User>>,
+    ) -> Result<Vec<u8>, String> {
+        let protocol = hello.protocol.unwrap_or(self.sessions[number as usize].protocol);
+        let identity = Identity { protocol, user, ..self.identity_of(number).clone() };
+        self.change_identity(number, identity)?;
         let session = &mut self.sessions[number as usize];
         session.authenticate();
         if let Some(name) = hello.name {
-            session.about.get_or_insert_default().name = name.to_vec();
+            session.about.get_or_insert_default().name = name;
         }
-        if let Some(protocol) = hello.protocol {
-            session.protocol = protocol;
-            self.take_identity(number);
-        }
-        let id = self.sessions[number as usize].id;
+        let mut reply = Vec::new();
+        let id = session.id;
         let mode = cluster::mode(&self.pool_of(number).config);
-        self.say(number, |writer| introduce(writer, id, mode));
+        introduce(&mut Writer::new(&mut reply, protocol), id, mode);
+        Ok(reply)
     }
 
     /// `AUTH [username] password`.
     pub(crate) fn auth(&mut self, number: u32, request: &Request<'_>) {
+        if self.shards_decide(number) && matches!(request.len(), 2 | 3) {
+            return self.auth_by_shard(number, request);
+        }
         let wants_password = self.pool_of(number).config.redis_auth.is_some();
         let (user, password): (&[u8], &[u8]) = match request.len() {
             2 if !wants_password => {
@@ -144,7 +187,8 @@ fn same(expected: &[u8], given: &[u8]) -> bool {
 /// The version of Redis whose commands and replies circlet's own answers follow.
 pub const REDIS_VERSION: &str = "7.0.15";
 
-const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+pub(super) const WRONG_PASSWORD: &str =
+    "WRONGPASS invalid username-password pair or user is disabled.";
 const NO_PASSWORD_SET: &str = "ERR AUTH <password> called without any password configured for the \
      default user. Are you sure your configuration is correct?";
 const HELLO_NEEDS_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, \

@@ -61,7 +61,7 @@ impl Worker {
                 // No more was read than the command still needed: it is all there is.
                 let bytes = input.bytes.freeze();
                 self.command(number, &Request::new(&bytes, input.scanner.args()), Some(&bytes));
-                if self.sessions[number as usize].pause == Pause::Drained {
+                if self.sessions[number as usize].pause.comes_again() {
                     return self.keep_for_later(number, &bytes, RequestScanner::default());
                 }
                 self.pause_if_full(number);
@@ -102,8 +102,7 @@ impl Worker {
         }
         scanner.reset();
         // A command that wants the session drained comes again.
-        let kept =
-            if self.sessions[number as usize].pause == Pause::Drained { last } else { start };
+        let kept = if self.sessions[number as usize].pause.comes_again() { last } else { start };
         if kept < bytes.len() {
             return self.keep_for_later(number, &bytes[kept..], scanner);
         }
@@ -163,7 +162,9 @@ impl Worker {
         let session = &mut self.sessions[number as usize];
         tracing::info!(client = session.id, %error, "client disconnected: protocol error");
         self.counters.pools[usize::from(session.pool)].client_err.add(1);
-        self.say(number, |writer| writer.error(&format!("ERR {error}")));
+        self.muted(number, |worker| {
+            worker.say(number, |writer| writer.error(&format!("ERR {error}")));
+        });
         self.finish_session(number);
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::session::{Pause, Session, Special};
+use super::session::Pause;
 use crate::command::{Local, answer};
 use crate::reply::slots::Frame;
 use crate::resp::{Request, Writer, write};
@@ -30,12 +30,6 @@ impl Worker {
                 self.ping_subscribed(number, request)
             }
             Local::ClientUnblock => self.client_unblock(number, request),
-            Local::ClientId
-            | Local::ClientGetName
-            | Local::ClientSetName
-            | Local::ClientSetInfo
-            | Local::ClientInfo
-            | Local::ClientList => self.client(number, local, request),
             Local::Command
             | Local::CommandCount
             | Local::CommandList
@@ -43,6 +37,8 @@ impl Worker {
             | Local::CommandDocs
             | Local::CommandGetKeys
             | Local::CommandGetKeysAndFlags => self.about_commands(number, local, request),
+            _ if self.client_command(number, local, request) => {}
+            _ if self.acl(number, local, request) => {}
             _ => self.say(number, |writer| {
                 if !answer::reply(local, request, writer) {
                     writer.error("ERR circlet has no answer to this command");
@@ -66,10 +62,12 @@ impl Worker {
             Ok(db) => db,
             Err(text) => return self.say(number, |writer| writer.error(text)),
         };
-        if self.pool_of(number).has_db(db) {
-            self.sessions[number as usize].db = db;
-            self.take_identity(number);
-            return self.say(number, |writer| writer.simple("OK"));
+        if self.pool_of(number).has_db(self.identity_of(number), db) {
+            let changed = self.select_known(number, db);
+            return self.say(number, |writer| match changed {
+                Ok(()) => writer.simple("OK"),
+                Err(text) => writer.error(&text),
+            });
         }
         let Some(shard) = self.pool_of(number).any_shard() else {
             return self.refuse_nobody_in(number);
@@ -90,82 +88,32 @@ impl Worker {
         if let Pause::Select { db } = session.pause {
             session.pause = Pause::No;
             session.wake();
-            if frame.bytes().starts_with(b"+") {
-                session.db = db;
-                self.take_identity(number);
+            if frame.bytes().starts_with(b"+")
+                && let Err(text) = self.select_known(number, db)
+            {
+                let error = format!("-{text}\r\n");
+                return self.answer(number, sequence, Frame::Small(error.as_bytes()));
             }
+            self.show_select(number, db);
         }
         self.answer(number, sequence, frame);
     }
 
-    /// Chooses the links that the session's commands travel on, by what it selected.
-    pub(crate) fn take_identity(&mut self, number: u32) {
-        let session = &mut self.sessions[number as usize];
-        let identity = Identity { db: session.db, protocol: session.protocol };
-        session.identity = self.pools[usize::from(session.pool)].identity(identity) as u16;
+    /// Leads what follows to a database that there is.
+    fn select_known(&mut self, number: u32, db: u32) -> Result<(), String> {
+        let identity = Identity { db, ..self.identity_of(number).clone() };
+        self.change_identity(number, identity)
     }
 
     fn reset(&mut self, number: u32) {
         self.leave_all(number);
-        let config = self.pool_of(number).config.clone();
-        let session = &mut self.sessions[number as usize];
-        session.db = config.redis_db;
-        session.protocol = Default::default();
-        if config.redis_auth.is_some() {
-            session.special.set(Special::STRANGER);
+        let first = self.pool_of(number).identities[0].identity.clone();
+        self.forget_ways(number);
+        self.estrange(number);
+        if let Err(text) = self.change_identity(number, first) {
+            return self.say(number, |writer| writer.error(&text));
         }
-        session.about = None;
-        self.take_identity(number);
         self.say(number, |writer| writer.simple("RESET"));
-    }
-
-    fn client(&mut self, number: u32, local: Local, request: &Request<'_>) {
-        let session = &mut self.sessions[number as usize];
-        match local {
-            Local::ClientId => {
-                let id = session.id as i64;
-                self.say(number, |writer| writer.integer(id));
-            }
-            Local::ClientGetName => {
-                let name = session.about.as_ref().map(|about| about.name.clone());
-                self.say(number, |writer| match name {
-                    Some(name) if !name.is_empty() => writer.bulk(&name),
-                    _ => writer.null(),
-                });
-            }
-            Local::ClientSetName => {
-                self.set_about(number, "Client names", request.arg(2), |about| &mut about.name)
-            }
-            Local::ClientSetInfo => self.set_info(number, request),
-            Local::ClientInfo => {
-                let line = describe(session);
-                self.say(number, |writer| writer.verbatim(&line));
-            }
-            Local::ClientList => {
-                let text =
-                    "ERR CLIENT LIST is not served: circlet keeps no list of all clients yet";
-                self.say(number, |writer| writer.error(text));
-            }
-            _ => unreachable!("the caller sends CLIENT's subcommands only"),
-        }
-    }
-
-    fn set_info(&mut self, number: u32, request: &Request<'_>) {
-        let option = request.arg(2).to_ascii_lowercase();
-        match &option[..] {
-            b"lib-name" => {
-                self.set_about(number, "lib-name", request.arg(3), |about| &mut about.library)
-            }
-            b"lib-ver" => self
-                .set_about(number, "lib-ver", request.arg(3), |about| &mut about.library_version),
-            _ => {
-                let text = format!(
-                    "ERR Unrecognized option '{}'",
-                    String::from_utf8_lossy(request.arg(2))
-                );
-                self.say(number, |writer| writer.error(&text));
-            }
-        }
     }
 
     /// Keeps what a client tells of itself, under Redis's rule for names.
@@ -215,27 +163,4 @@ fn time(writer: &mut Writer<'_>) {
     writer.array(2);
     writer.bulk(now.as_secs().to_string().as_bytes());
     writer.bulk(now.subsec_micros().to_string().as_bytes());
-}
-
-/// The line of CLIENT INFO, with the fields of Redis 7.0 that have a meaning here.
-fn describe(session: &Session) -> String {
-    let about = session.about.as_deref().cloned().unwrap_or_default();
-    let (peer, local) = match &session.socket {
-        Some(socket) => socket.addresses(),
-        None => Default::default(),
-    };
-    format!(
-        "id={} addr={peer} laddr={local} name={} age={} idle=0 flags=N db={} sub=0 psub=0 ssub=0 \
-         multi=-1 qbuf={} obl={} cmd=client|info user=default redir=-1 resp={} lib-name={} \
-         lib-ver={}\n",
-        session.id,
-        String::from_utf8_lossy(&about.name),
-        session.since.elapsed().as_secs(),
-        session.db,
-        session.input.as_ref().map_or(0, |input| input.bytes.len()),
-        session.output.len(),
-        session.protocol.number(),
-        String::from_utf8_lossy(&about.library),
-        String::from_utf8_lossy(&about.library_version),
-    )
 }

@@ -1,17 +1,24 @@
 //! A connection from outside: the session.
 
+mod acl;
+mod apart;
 pub(crate) mod blocking;
+mod clients;
 mod cluster;
 mod cross_shard;
+mod describe;
 pub mod dispatch;
+mod filter;
 mod gather;
 pub mod greeting;
+pub mod hold;
 pub mod info;
 pub mod intake;
 mod iteration;
 mod learned;
 pub mod listener;
 pub mod local;
+pub mod monitor;
 pub(crate) mod procedure;
 mod publish;
 mod pubsub;
@@ -22,4 +29,5 @@ pub mod split;
 pub mod subscription;
 pub mod transaction;
 pub(crate) mod unblock;
+pub mod users;
 pub(crate) mod wait;

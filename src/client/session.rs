@@ -54,6 +54,12 @@ pub struct Session {
     pub waker: Option<Waker>,
     /// When it connected.
     pub since: Instant,
+    /// When something was last heard of it, in seconds of the worker's coarse clock.
+    pub heard_at: u32,
+    /// The number of its last command ([`crate::command::Spec::id`]); `u16::MAX` before the first.
+    pub last_command: u16,
+    /// Which replies it wants.
+    pub mute: Mute,
     /// The link that it has to itself, while it needs one.
     pub private: Option<Box<PrivateLink>>,
     /// What it has watched and queued, from WATCH or MULTI to EXEC.
@@ -119,6 +125,26 @@ pub struct About {
     pub library: Vec<u8>,
     /// CLIENT SETINFO LIB-VER.
     pub library_version: Vec<u8>,
+    /// It looks at what all clients say (MONITOR).
+    pub is_monitor: bool,
+    /// CLIENT NO-EVICT ON.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH ON.
+    pub no_touch: bool,
+}
+
+/// Which replies a client wants, by CLIENT REPLY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mute {
+    /// All.
+    #[default]
+    Off,
+    /// None.
+    All,
+    /// Not that of the next command.
+    Next,
+    /// Not that of the command that is being handled.
+    This,
 }
 
 /// Why a session is not read from.
@@ -145,6 +171,16 @@ pub enum Pause {
     /// It waits on its private link for something to happen. It is listened to, lest it leave
     /// unnoticed.
     Blocked,
+    /// Its last command is handled when what holds it up is over: CLIENT PAUSE, or a shard that
+    /// has to tell whether it wants a password.
+    Held,
+}
+
+impl Pause {
+    /// Whether the last command is to be handled again when the pause is over.
+    pub fn comes_again(self) -> bool {
+        matches!(self, Self::Drained | Self::Held)
+    }
 }
 
 /// Bytes of a command that is not whole, or of commands that wait for a pause to end.
@@ -185,6 +221,9 @@ impl Session {
             closing: false,
             waker: None,
             since: Instant::now(),
+            heard_at: 0,
+            last_command: u16::MAX,
+            mute: Mute::Off,
             about: None,
         }
     }

@@ -14,6 +14,10 @@ use crate::resp::{Protocol, Request, Writer};
 use crate::subscription::{Kind, Name, Sent};
 use crate::worker::{Told, Worker};
 
+/// One connection listens for all clients; it could not tell what each may hear.
+const NOT_AS_A_USER: &str = "NOPERM circlet listens to the shards as their default user, whose \
+     rights are not yours (auth: shard); subscribe without AUTH, or at the shard itself";
+
 /// What a session listens to.
 #[derive(Debug, Default)]
 pub struct Subscriber {
@@ -90,6 +94,9 @@ impl Worker {
     }
 
     fn subscribe(&mut self, number: u32, kind: Kind, request: &Request<'_>) {
+        if self.identity_of(number).user.is_some() {
+            return self.say(number, |writer| writer.error(NOT_AS_A_USER));
+        }
         if !self.is_drained(number) {
             return;
         }

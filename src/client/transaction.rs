@@ -103,6 +103,11 @@ impl Transaction {
         }
     }
 
+    /// Commands queued behind MULTI; −1 where there was only a WATCH. As CLIENT LIST tells it.
+    pub(crate) fn queued(&self) -> i64 {
+        if self.phase == Phase::Watching { -1 } else { i64::from(self.queued) }
+    }
+
     /// Has EXEC answer with this error.
     fn doom(&mut self, text: &str) {
         if self.conclusion.is_none() {

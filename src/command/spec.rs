@@ -233,6 +233,20 @@ locals! {
     ClientHelp,
     Cluster,
     ClusterMode,
+    ClientKill,
+    ClientReply,
+    ClientPause,
+    ClientUnpause,
+    ClientNoEvict,
+    ClientNoTouch,
+    ClientTracking,
+    ClientTrackingInfo,
+    ClientCaching,
+    ClientGetRedir,
+    Monitor,
+    AclWhoAmI,
+    AclLog,
+    AclChange,
 }
 
 /// Redis's request_policy command tip.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes};
+use super::model::{Auth, CrossShard, Distribution, Ejection, Hash, KeyBytes};
 use super::reference::{Key, Takes, Without, Word};
 
 /// Where twemproxy keeps the number in a C `int`.
@@ -84,6 +84,16 @@ pub static KEYS: &[Key] = &[
         takes: Takes::Text(|pool, text| pool.redis_auth = Some(text.to_owned())),
         meaning: "The password sent to shards and required from clients, taken as typed: `0123` and `1e5` stay text.",
         twemproxy: "",
+    },
+    Key {
+        name: "auth",
+        default: Without::Text("pool"),
+        takes: Takes::Word(&[
+            ("pool", |pool| pool.auth = Auth::Pool),
+            ("shard", |pool| pool.auth = Auth::Shard),
+        ]),
+        meaning: "Who decides whom a client may be. `pool`: all clients say the one password `redis_auth` and are that user to the shards. `shard`: what a client says to AUTH is said to the shards, whose ACLs apply; `redis_auth` serves heartbeats alone.",
+        twemproxy: NEW,
     },
     Key {
         name: "redis_db",

@@ -40,6 +40,8 @@ pub struct Pool {
     pub client_connections: u32,
     /// The password sent to shards and required from clients.
     pub redis_auth: Option<String>,
+    /// Who decides whom a client may be.
+    pub auth: Auth,
     /// The database that links SELECT and that sessions start in.
     pub redis_db: u32,
     /// Whether links are opened at start-up rather than at the first request.
@@ -183,6 +185,23 @@ pub enum KeyBytes {
     Signed,
     /// Zero-extended, as twemproxy built for aarch64 Linux does.
     Unsigned,
+}
+
+/// Who decides whom a client may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auth {
+    /// The pool, by its one password `redis_auth`; all clients are that user to the shards.
+    #[default]
+    Pool,
+    /// The shards: what a client says to AUTH is said to them, and their ACLs apply.
+    Shard,
+}
+
+impl Pool {
+    /// Whether a client has to show that it may use the pool.
+    pub fn wants_authentication(&self) -> bool {
+        self.auth == Auth::Shard || self.redis_auth.is_some()
+    }
 }
 
 /// How a hash becomes a shard.

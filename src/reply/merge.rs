@@ -33,6 +33,8 @@ pub enum MergeKind {
     OneSucceeded,
     /// One part that is not null, by chance (RANDOMKEY).
     AnyNonNull,
+    /// Nothing: the client wants no reply.
+    Nothing,
 }
 
 /// A reply in the making.
@@ -63,6 +65,11 @@ impl Merge {
         Self { order, ..Self::new(MergeKind::Interleave, parts) }
     }
 
+    /// Makes it a reply of no bytes.
+    pub fn silence(&mut self) {
+        self.kind = MergeKind::Nothing;
+    }
+
     /// Takes in the reply of part `part`.
     pub fn fill(&mut self, part: usize, reply: &[u8]) {
         let start = self.bytes.len();
@@ -86,6 +93,9 @@ impl Merge {
 
     /// Appends the merged reply to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
+        if self.kind == MergeKind::Nothing {
+            return;
+        }
         if self.kind == MergeKind::OneSucceeded {
             return out.extend_from_slice(self.first_success());
         }
@@ -98,6 +108,7 @@ impl Merge {
             MergeKind::AllSucceeded | MergeKind::OneSucceeded => {
                 out.extend_from_slice(self.first());
             }
+            MergeKind::Nothing => {}
             MergeKind::AnyNonNull => out.extend_from_slice(self.any_non_null()),
             MergeKind::Sum => self.write_aggregate(out, i64::wrapping_add),
             MergeKind::Min | MergeKind::And => self.write_aggregate(out, i64::min),

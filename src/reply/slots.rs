@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A reply that is the next one due is copied once, into the outbox. One that comes early is
-//! parked in a buffer of the session until those before it have left.
+//! parked in a buffer of the session until those before it have left. A muted place takes its
+//! reply as any other, and nothing leaves for it.
 
 use std::collections::VecDeque;
 
@@ -23,6 +24,10 @@ pub struct Replies {
     slots: VecDeque<Slot>,
     /// The sequence number of the first slot.
     first: u32,
+    /// `first` while its reply may go straight to the outbox, else a number that no slot has.
+    due: u32,
+    /// Whether nothing may leave for now.
+    held: bool,
     parked: Vec<u8>,
     /// Bytes of `parked` that slots still refer to.
     parked_live: usize,
@@ -40,6 +45,8 @@ enum Slot {
     /// Boxed, so that a place takes 24 bytes.
     Large(Box<Bytes>),
     Merge(Box<Merge>),
+    /// Awaiting, and to be answered with nothing.
+    Muted,
     /// Answered with nothing.
     Silent,
 }
@@ -95,7 +102,34 @@ impl Replies {
     /// Whether the reply to `sequence` is the next to leave.
     #[inline]
     pub fn is_due(&self, sequence: u32) -> bool {
-        sequence == self.first
+        sequence == self.due
+    }
+
+    /// Lets no reply leave until [`Self::mute_from`] is called.
+    pub fn hold(&mut self) {
+        self.held = true;
+        self.due = self.first.wrapping_sub(1);
+    }
+
+    /// Ends a [`Self::hold`]: the places from the `count`-th on are answered with nothing.
+    pub fn mute_from(&mut self, count: usize, out: &mut Outbox, spare: &mut SpareBuffers) {
+        for slot in self.slots.iter_mut().skip(count) {
+            match slot {
+                Slot::Awaiting => *slot = Slot::Muted,
+                Slot::Parked { start, end } => {
+                    self.parked_live -= *end - *start;
+                    *slot = Slot::Silent;
+                }
+                Slot::Large(bytes) => {
+                    self.parked_large -= bytes.len();
+                    *slot = Slot::Silent;
+                }
+                Slot::Merge(merge) => merge.silence(),
+                Slot::Muted | Slot::Silent => {}
+            }
+        }
+        self.held = false;
+        self.release(out, spare);
     }
 
     /// Puts the reply to `sequence` in its place; what is due leaves for `out`.
@@ -108,7 +142,7 @@ impl Replies {
         spare: &mut SpareBuffers,
     ) {
         if !self.is_due(sequence) {
-            return self.park(sequence, frame, spare);
+            return self.fill_early(sequence, frame, out, spare);
         }
         match frame {
             Frame::Small(bytes) => out.extend(bytes, spare),
@@ -138,6 +172,9 @@ impl Replies {
 
     /// Lets the replies leave that are due.
     pub fn release(&mut self, out: &mut Outbox, spare: &mut SpareBuffers) {
+        if self.held {
+            return;
+        }
         while let Some(slot) = self.slots.front_mut() {
             match slot {
                 Slot::Awaiting => break,
@@ -153,11 +190,13 @@ impl Replies {
                     self.parked_large -= merge.received_len();
                     out.write_with(spare, |buffer| merge.write(buffer));
                 }
-                Slot::Merge(_) => break,
+                Slot::Merge(_) | Slot::Muted => break,
                 Slot::Silent => {}
             }
             self.pop();
         }
+        let is_muted = matches!(self.slots.front(), Some(Slot::Muted));
+        self.due = self.first.wrapping_sub(u32::from(is_muted));
         if self.parked_live == 0 && !self.parked.is_empty() {
             spare.give(std::mem::take(&mut self.parked));
         }
@@ -165,7 +204,8 @@ impl Replies {
 
     /// Forgets all; the session is gone.
     pub fn clear(&mut self) {
-        *self = Self { first: self.first.wrapping_add(self.slots.len() as u32), ..Self::default() };
+        let first = self.first.wrapping_add(self.slots.len() as u32);
+        *self = Self { first, due: first, ..Self::default() };
     }
 
     /// Gives back memory that a burst of commands took.
@@ -186,6 +226,7 @@ impl Replies {
     fn pop(&mut self) {
         self.slots.pop_front();
         self.first = self.first.wrapping_add(1);
+        self.due = self.first;
     }
 
     #[inline]
@@ -193,8 +234,22 @@ impl Replies {
         sequence.wrapping_sub(self.first) as usize
     }
 
-    fn park(&mut self, sequence: u32, frame: Frame<'_>, spare: &mut SpareBuffers) {
+    /// A reply that is not due, or that nobody wants.
+    fn fill_early(
+        &mut self,
+        sequence: u32,
+        frame: Frame<'_>,
+        out: &mut Outbox,
+        spare: &mut SpareBuffers,
+    ) {
         let index = self.index(sequence);
+        match self.slots[index] {
+            Slot::Muted => self.fill_silently(sequence, out, spare),
+            _ => self.park(index, frame, spare),
+        }
+    }
+
+    fn park(&mut self, index: usize, frame: Frame<'_>, spare: &mut SpareBuffers) {
         let slot = match frame {
             Frame::Small(bytes) => {
                 self.compact_parked();

@@ -1,7 +1,9 @@
 //! Opening a link: resolve, connect, and say who we are.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -10,17 +12,34 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::fault::LinkFault;
-use crate::config::{Address, Pool};
+use crate::config::{Address, Auth, Pool};
 use crate::resp::{Protocol, ReplyLimits, ReplyScanner, Scan, write};
 use crate::socket::Socket;
 
 /// As whom a link speaks to its shard. Sessions that differ in it never share a link.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
     /// The database that is selected.
     pub db: u32,
     /// The version of RESP.
     pub protocol: Protocol,
+    /// The shards' user, when the client said one (`auth: shard`).
+    pub user: Option<Arc<User>>,
+}
+
+/// A user of the shards, whose password a shard has accepted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: Vec<u8>,
+    /// The password; shown nowhere.
+    pub password: Vec<u8>,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "User({:?})", String::from_utf8_lossy(&self.name))
+    }
 }
 
 /// All that opening a link needs to know.
@@ -30,8 +49,10 @@ pub struct Target {
     pub address: Address,
     /// As whom to speak.
     pub identity: Identity,
-    /// The password, when the shard wants one.
+    /// The pool's password, when clients do not say their own.
     pub password: Option<String>,
+    /// Whether clients say who they are: then a refusal is theirs, and no fault of the shard.
+    pub clients_decide: bool,
     /// How long connecting and greeting may take.
     pub timeout: Duration,
     /// Whether TCP keepalive is set.
@@ -44,7 +65,8 @@ impl Target {
         Self {
             address: pool.servers[shard].address.clone(),
             identity,
-            password: pool.redis_auth.clone(),
+            password: pool.redis_auth.clone().filter(|_| pool.auth == Auth::Pool),
+            clients_decide: pool.auth == Auth::Shard,
             timeout: pool.connect_timeout,
             keepalive: pool.tcpkeepalive,
         }
@@ -115,8 +137,7 @@ where
     }
     let mut bytes = Vec::new();
     for greeting in &greetings {
-        let args: Vec<&[u8]> = greeting.iter().map(|arg| arg.as_bytes()).collect();
-        write::command(&mut bytes, &args);
+        write::command(&mut bytes, greeting);
     }
     stream.write_all(&bytes).await.map_err(|error| LinkFault::of_io(&error))?;
     let mut received = Vec::new();
@@ -124,6 +145,9 @@ where
         let end = read_reply(stream, &mut received).await?;
         if matches!(received.first(), Some(b'-' | b'!')) {
             let text = String::from_utf8_lossy(&received[1..end]).trim_end().to_owned();
+            if target.clients_decide {
+                return Err(LinkFault::Denied(text.into()));
+            }
             if !wants_no_password(&text) {
                 return Err(LinkFault::Handshake(text.into()));
             }
@@ -136,16 +160,19 @@ where
     }
 }
 
-fn greetings(target: &Target) -> Vec<Vec<String>> {
+fn greetings(target: &Target) -> Vec<Vec<Vec<u8>>> {
     let mut greetings = Vec::new();
-    if let Some(password) = &target.password {
-        greetings.push(vec!["AUTH".into(), password.clone()]);
+    let mut greet = |args: &[&[u8]]| greetings.push(args.iter().map(|arg| arg.to_vec()).collect());
+    if let Some(user) = &target.identity.user {
+        greet(&[b"AUTH", &user.name, &user.password]);
+    } else if let Some(password) = &target.password {
+        greet(&[b"AUTH", password.as_bytes()]);
     }
     if target.identity.protocol == Protocol::Resp3 {
-        greetings.push(vec!["HELLO".into(), "3".into()]);
+        greet(&[b"HELLO", b"3"]);
     }
     if target.identity.db != 0 {
-        greetings.push(vec!["SELECT".into(), target.identity.db.to_string()]);
+        greet(&[b"SELECT", target.identity.db.to_string().as_bytes()]);
     }
     greetings
 }

@@ -24,6 +24,8 @@ pub enum LinkFault {
     Garbage(Arc<str>),
     /// The shard refused what a link says first (AUTH, HELLO, SELECT); its own error.
     Handshake(Arc<str>),
+    /// The shard refused who a client said it is; its own error.
+    Denied(Arc<str>),
     /// The shard is out; the cause.
     Out(Arc<str>),
     /// The process stops.
@@ -44,14 +46,14 @@ impl LinkFault {
 
     /// Whether the shard is to blame, so that its health must hear of it.
     pub fn blames_shard(&self) -> bool {
-        !matches!(self, Self::Out(_) | Self::Shutdown | Self::Abandoned)
+        !matches!(self, Self::Denied(_) | Self::Out(_) | Self::Shutdown | Self::Abandoned)
     }
 
     /// The text of the error reply, its code first.
     pub fn reply(&self, shard: &str, pool: &str) -> String {
         match self {
             // A shard's own error keeps its code: clients act on WRONGPASS and LOADING.
-            Self::Handshake(error) => {
+            Self::Handshake(error) | Self::Denied(error) => {
                 format!("{error} (said by shard '{shard}' of pool '{pool}' to a new link)")
             }
             _ => format!("ERR {self} (shard '{shard}' of pool '{pool}'{})", self.detail()),
@@ -70,7 +72,7 @@ impl LinkFault {
             Self::Io(why) | Self::Garbage(why) => {
                 format!(": {why}; whether the command ran is unknown")
             }
-            Self::Handshake(_) => String::new(),
+            Self::Handshake(_) | Self::Denied(_) => String::new(),
             Self::Shutdown => ": circlet is shutting down".into(),
             Self::Abandoned => " was left by its client".into(),
         }
@@ -86,7 +88,7 @@ impl fmt::Display for LinkFault {
             Self::Resolve(_) => "Host is down",
             Self::Io(why) => why,
             Self::Garbage(_) => "Invalid argument",
-            Self::Handshake(error) => error,
+            Self::Handshake(error) | Self::Denied(error) => error,
             Self::Shutdown | Self::Abandoned => "Connection refused",
         })
     }

@@ -236,7 +236,8 @@ impl Link {
 
     /// Sets the state that follows a failure.
     pub fn back_off(&mut self, fault: &LinkFault) {
-        if self.answered || !fault.blames_shard() {
+        let may_retry = !fault.blames_shard() && !matches!(fault, LinkFault::Denied(_));
+        if self.answered || may_retry {
             self.attempts = 0;
             self.state = LinkState::Idle;
             return;
@@ -294,8 +295,7 @@ mod tests {
 
     #[test]
     fn a_link_that_failed_before_it_answered_fails_fast() {
-        let mut link =
-            Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 }, 1);
+        let mut link = Link::new(0, 0, Identity::default(), 1);
         link.back_off(&LinkFault::Refused);
         assert_eq!(link.prepare(), Err(LinkFault::Refused));
         link.forgive();
@@ -305,8 +305,7 @@ mod tests {
 
     #[test]
     fn a_link_that_had_answered_may_reconnect_at_once() {
-        let mut link =
-            Link::new(0, 0, Identity { db: 0, protocol: crate::resp::Protocol::Resp2 }, 1);
+        let mut link = Link::new(0, 0, Identity::default(), 1);
         link.answered = true;
         link.back_off(&LinkFault::Closed);
         assert_eq!(link.prepare(), Ok(()));

@@ -32,7 +32,7 @@ impl Worker {
     }
 
     /// Gives a link its number and its task.
-    pub(super) fn start_link(&mut self, link: Link) -> u32 {
+    pub(crate) fn start_link(&mut self, link: Link) -> u32 {
         let number = self.links.insert(Box::new(link)) as u32;
         if let Some(this) = self.this.upgrade() {
             tokio::task::spawn_local(pairing::run(this, number));
@@ -113,7 +113,7 @@ impl Worker {
     }
 
     /// Answers one request with the error that `fault` is.
-    pub(super) fn fail(&mut self, pending: Pending, shard: usize, fault: &LinkFault) {
+    pub(crate) fn fail(&mut self, pending: Pending, shard: usize, fault: &LinkFault) {
         let pool = usize::from(self.sessions[pending.session as usize].pool);
         self.counters.pools[pool].forward_error.add(1);
         let error = self.error_reply(pool, shard, fault);
@@ -134,6 +134,8 @@ impl Worker {
         let link = &mut *self.links[number as usize];
         let (pool, shard) = (link.pool, link.shard);
         let was_idle = link.in_flight.is_empty();
+        // A shard ends the connections of a user that an administrator changes.
+        let may_close = was_idle || link.identity.user.is_some();
         let in_flight = std::mem::take(&mut link.in_flight);
         link.unsent = 0;
         if link.socket.take().is_some() {
@@ -147,7 +149,7 @@ impl Worker {
         link.back_off(&fault);
         link.wake();
         // Redis closes idle connections by its own `timeout`: that is no failure of the shard.
-        if fault.blames_shard() && !(fault == LinkFault::Closed && was_idle) {
+        if fault.blames_shard() && !(fault == LinkFault::Closed && may_close) {
             self.report(pool, shard, &fault);
         }
         let error = self.error_reply(pool, shard, &fault);

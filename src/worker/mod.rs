@@ -12,6 +12,7 @@
 //! connection is written to once for all of them.
 
 mod flush;
+mod identities;
 mod links;
 mod loans;
 mod pairing;
@@ -24,6 +25,7 @@ mod state;
 mod subscriptions;
 mod thread;
 
+pub use identities::{IdentityLinks, MAX_IDENTITIES};
 pub use loans::Loan;
 pub use pool::PoolState;
 pub use private::PrivateLink;

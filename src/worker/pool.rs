@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::private::IdleLinks;
-use crate::client::session::Session;
+use super::identities::IdentityLinks;
+use crate::client::hold::Hold;
+use crate::client::monitor::Monitors;
+use crate::client::session::{Session, Special};
+use crate::client::users::Openness;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
@@ -38,21 +41,19 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
+    /// What holds up commands by order of CLIENT PAUSE.
+    pub hold: Option<Hold>,
+    /// The links that belong to no identity: on which AUTH is tried, and that say nothing; by
+    /// shard.
+    pub apart: [Vec<Option<u32>>; 2],
+    /// Whether the shards let clients in that say no password, as far as known.
+    pub openness: Openness,
+    /// Who looks at what clients say.
+    pub monitors: Monitors,
     /// Who listens to what.
     pub hub: Hub,
     /// The scripts that came with EVAL.
     pub seen_scripts: Seen,
-}
-
-/// The links of one identity.
-#[derive(Debug)]
-pub struct IdentityLinks {
-    /// As whom they speak.
-    pub identity: Identity,
-    /// The number of the link, by shard and lane (`server_connections` lanes a shard).
-    pub links: Vec<Option<u32>>,
-    /// Private links that nobody has.
-    pub private: IdleLinks,
 }
 
 impl PoolState {
@@ -65,6 +66,10 @@ impl PoolState {
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
             seen_scripts: Seen::default(),
+            hold: None,
+            apart: [vec![None; config.servers.len()], vec![None; config.servers.len()]],
+            openness: Openness::default(),
+            monitors: Monitors::default(),
             learned: Arc::default(),
             hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {
@@ -78,24 +83,19 @@ impl PoolState {
             config,
             ring,
         };
-        pool.identity(Identity { db: pool.config.redis_db, protocol: Protocol::Resp2 });
+        let first = Identity { db: pool.config.redis_db, protocol: Protocol::Resp2, user: None };
+        pool.enter(first).expect("there is room for the first identity");
         pool
     }
 
-    /// The index of `identity`, which is entered when it is new.
-    pub fn identity(&mut self, identity: Identity) -> usize {
-        let known = self.identities.iter().position(|known| known.identity == identity);
-        known.unwrap_or_else(|| {
-            let links = vec![None; self.config.servers.len() * self.lanes()];
-            let private = IdleLinks::default();
-            self.identities.push(IdentityLinks { identity, links, private });
-            self.identities.len() - 1
-        })
-    }
-
-    /// Whether the shards are known to have database `db`.
-    pub fn has_db(&self, db: u32) -> bool {
-        self.identities.iter().any(|known| known.identity.db == db)
+    /// Gives a new session the marks that all sessions of the pool have at present.
+    pub fn mark(&self, session: &mut Session) {
+        if self.hold.is_some() {
+            session.special.set(Special::HELD);
+        }
+        if !self.monitors.is_empty() {
+            session.special.set(Special::MONITORED);
+        }
     }
 
     /// Links per shard and identity.

@@ -28,6 +28,14 @@ pub struct IdleLinks {
     idle: Vec<Vec<u32>>,
 }
 
+impl IdleLinks {
+    /// The numbers of the links, each with its shard.
+    pub(super) fn into_numbers(self) -> impl Iterator<Item = (usize, u32)> {
+        let by_shard = self.idle.into_iter().enumerate();
+        by_shard.flat_map(|(shard, numbers)| numbers.into_iter().map(move |number| (shard, number)))
+    }
+}
+
 impl Worker {
     /// Lends a link to `shard` to the session, which must have none, or says what the client
     /// reads instead.
@@ -176,17 +184,16 @@ impl Worker {
     fn keep_idle(&mut self, number: u32) {
         let link = &mut *self.links[number as usize];
         let (pool, shard) = (link.pool, link.shard);
-        let identity = self.pools[pool].identity(link.identity.clone());
         let state = &mut self.pools[pool];
-        let idle = &mut state.identities[identity].private.idle[shard];
-        if idle.len() < KEEP_IDLE {
-            return idle.push(number);
+        if let Some(identity) = state.identity(&link.identity) {
+            let idle = &mut state.identities[identity].private.idle;
+            idle.resize_with(state.config.servers.len(), Vec::new);
+            if idle[shard].len() < KEEP_IDLE {
+                return idle[shard].push(number);
+            }
         }
         state.private_links[shard] -= 1;
-        if link.socket.is_some() {
-            self.fail_link(number, LinkFault::Abandoned);
-        }
-        self.links[number as usize].retire();
+        self.end_link(number);
     }
 
     /// The connection of a private link is over: its session must not go on as if what it left

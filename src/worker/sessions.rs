@@ -19,7 +19,11 @@ impl Worker {
     pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
         let Some(this) = self.this.upgrade() else { return };
         let config = &self.pools[pool].config;
-        let session = Session::new(id, pool, config.redis_db, config.redis_auth.is_none(), socket);
+        let is_stranger = config.wants_authentication();
+        let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
+        session.heard_at = self.seconds;
+        self.pools[pool].mark(&mut session);
+        self.pools[pool].begin_use(usize::from(session.identity));
         let number = self.sessions.insert(Box::new(session)) as u32;
         let place = ClientPlace { worker: self.index, session: number, pool };
         self.shared.clients.insert(id, place);
@@ -82,8 +86,12 @@ impl Worker {
                     self.counters.pools[usize::from(session.pool)].client_eof.add(1);
                     self.finish_session(number);
                 }
-                Ok((_, true)) => self.take_in_place(number),
+                Ok((_, true)) => {
+                    session.heard_at = self.seconds;
+                    self.take_in_place(number);
+                }
                 Ok((count, false)) => {
+                    session.heard_at = self.seconds;
                     self.take_scratch(number, count);
                     if count == self.scratch.len() {
                         // More is waiting: the others first.
@@ -115,7 +123,8 @@ impl Worker {
             let session = &mut self.sessions[number as usize];
             let kept = session.input.as_ref().map_or(0, |input| input.bytes.len());
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
-            let is_heard = matches!(session.pause, Pause::Blocked | Pause::Subscribing);
+            let is_heard =
+                matches!(session.pause, Pause::Blocked | Pause::Subscribing | Pause::Held);
             if !is_heard || kept >= PAUSE_AT_INPUT {
                 return Poll::Pending;
             }
@@ -154,7 +163,12 @@ impl Worker {
         session.wake();
         let id = session.id;
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
+        let pool = usize::from(session.pool);
+        let is_monitor = session.about.as_ref().is_some_and(|about| about.is_monitor);
         self.shared.clients.remove(&id);
+        if is_monitor {
+            self.end_monitor(pool, id);
+        }
         self.close_private(number);
         self.leave_all(number);
         self.close_loans(number);
@@ -177,7 +191,9 @@ impl Worker {
     /// Forgets a session that is over and that no link refers to.
     pub(crate) fn forget_session(&mut self, number: u32) {
         if self.sessions[number as usize].is_gone() {
-            self.sessions.remove(number as usize);
+            let session = self.sessions.remove(number as usize);
+            let pool = &mut self.pools[usize::from(session.pool)];
+            pool.end_use(usize::from(session.identity), self.seconds);
         }
     }
 

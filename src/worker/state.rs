@@ -12,6 +12,7 @@ use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::identities::KEEP_UNUSED;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
@@ -37,6 +38,8 @@ pub struct Worker {
     pub spare: SpareBuffers,
     /// Milliseconds since the worker started.
     pub clock: Clock,
+    /// Seconds since the worker started, ticked by a timer.
+    pub seconds: u32,
     /// What the worker counts.
     pub counters: Arc<WorkerCounters>,
     /// Tells the control thread of shards that fail.
@@ -79,6 +82,7 @@ impl Worker {
                 ready: Ready::default(),
                 spare: SpareBuffers::default(),
                 clock: Clock::default(),
+                seconds: 0,
                 counters,
                 failures,
                 scratch: vec![0; SCRATCH],
@@ -91,6 +95,16 @@ impl Worker {
                 this: this.clone(),
             })
         })
+    }
+}
+
+impl Worker {
+    /// A second has passed.
+    pub(super) fn tick(&mut self) {
+        self.seconds += 1;
+        for pool in 0..self.pools.len() {
+            self.drop_unused_identities(pool, KEEP_UNUSED);
+        }
     }
 }
 

@@ -146,6 +146,7 @@ async fn serve(setup: Setup) {
     let worker = Worker::new(pools, counters, failures, index, shared);
     tokio::task::spawn_local(flush::run(Rc::clone(&worker)));
     start_timeouts(&worker);
+    start_ticks(&worker);
     open_preconnected(&worker);
     while let Some(message) = inbox.recv().await {
         match message {
@@ -182,6 +183,19 @@ fn start_timeouts(worker: &Rc<RefCell<Worker>>) {
         loop {
             ticks.tick().await;
             worker.borrow_mut().sweep_timeouts();
+        }
+    });
+}
+
+/// What is told in seconds (how long a client was silent) needs no clock of its own.
+fn start_ticks(worker: &Rc<RefCell<Worker>>) {
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            worker.borrow_mut().tick();
         }
     });
 }

@@ -4,6 +4,7 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod clients;
 mod cluster;
 mod demo;
 mod ejection;
@@ -19,4 +20,5 @@ mod real_clients;
 mod scripts;
 mod sessions;
 mod transactions;
+mod users;
 mod whole_keyspace;

@@ -151,6 +151,15 @@ impl Worker {
             }
             Local::Select => Some(database(request.arg(1)).map_or(Place::Any, Place::Select)),
             Local::Hello | Local::Auth => self.refuse_within(number, spec, NO_GREETING),
+            Local::AclChange
+            | Local::AclLog
+            | Local::ClientKill
+            | Local::ClientList
+            | Local::ClientPause
+            | Local::ClientReply
+            | Local::ClientUnblock
+            | Local::ClientUnpause
+            | Local::Monitor => self.refuse_within(number, spec, NOT_ALONE),
             _ => Some(Place::Own),
         }
     }
@@ -276,6 +285,8 @@ impl Transaction {
 const NO_MULTI: &str = "ERR Command not allowed inside a transaction";
 const WHOLE_KEYSPACE: &str =
     "inside of MULTI it could reach one shard only; send it outside of the transaction";
+const NOT_ALONE: &str = "it concerns others than the transaction's shard; send it outside of the \
+                         transaction";
 const NO_LISTENING: &str = "inside of MULTI nothing can be subscribed to or asked about \
                             subscriptions; send it outside of the transaction";
 const SEVERAL_SHARDS: &str = "inside of a MULTI over several shards the database cannot change";

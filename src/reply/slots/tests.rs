@@ -12,6 +12,9 @@ use crate::reply::MergeKind;
 enum Step {
     Reserve,
     ReserveMerge(usize),
+    /// A command whose reply is not wanted; whether it is answered at once.
+    Muted(bool),
+    MutedMerge(usize),
     /// The reply to one of the commands that wait arrives.
     Small(usize, usize),
     Large(usize, usize),
@@ -23,6 +26,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => Just(Step::Reserve),
         2 => (1..4usize).prop_map(Step::ReserveMerge),
+        2 => any::<bool>().prop_map(Step::Muted),
+        1 => (1..4usize).prop_map(Step::MutedMerge),
         5 => (which(), 1..200usize).prop_map(|(which, length)| Step::Small(which, length)),
         1 => (which(), 20_000..30_000usize).prop_map(|(which, length)| Step::Small(which, length)),
         2 => (which(), 1..20_000usize).prop_map(|(which, length)| Step::Large(which, length)),
@@ -71,6 +76,23 @@ fn what_is_always_parked_does_not_grow_for_ever() {
     assert!(desk.replies.parked.len() <= COMPACT_PARKED + 1_000, "{}", desk.replies.parked.len());
     desk.answer_all();
     assert!(desk.out.bytes() == desk.expected, "other bytes than the model's");
+}
+
+#[test]
+fn a_reply_that_came_while_nothing_may_leave_is_dropped_when_it_is_muted() {
+    let mut desk = Desk::new(u32::MAX);
+    desk.reserve();
+    desk.fill(0, b"+wanted\r\n".to_vec(), false);
+    desk.replies.hold();
+    let sequence = desk.replies.reserve();
+    desk.replies.fill(sequence, Frame::Small(b"+not\r\n"), &mut desk.out, &mut desk.spare);
+    let large = desk.replies.reserve();
+    let frame = Frame::Large(vec![b'l'; 10].into());
+    desk.replies.fill(large, frame, &mut desk.out, &mut desk.spare);
+    desk.replies.mute_from(0, &mut desk.out, &mut desk.spare);
+    assert_eq!(desk.out.bytes(), b"+wanted\r\n");
+    assert!(desk.replies.is_empty());
+    assert_eq!(desk.replies.parked_len(), 0);
 }
 
 #[test]
@@ -134,12 +156,13 @@ struct Place {
     sum: i64,
     /// Bytes that came.
     early: usize,
+    muted: bool,
 }
 
 impl Desk {
     fn new(first: u32) -> Self {
         Self {
-            replies: Replies { first, ..Replies::default() },
+            replies: Replies { first, due: first, ..Replies::default() },
             out: Outbox::default(),
             spare: SpareBuffers::default(),
             model: BTreeMap::new(),
@@ -156,6 +179,15 @@ impl Desk {
         match step {
             Step::Reserve => self.reserve(),
             Step::ReserveMerge(parts) => self.reserve_merge(parts),
+            Step::Muted(at_once) => {
+                let number = self.mute(Self::reserve);
+                if at_once {
+                    self.answer(number, b"+muted\r\n".to_vec(), false);
+                }
+            }
+            Step::MutedMerge(parts) => {
+                self.mute(|desk| desk.reserve_merge(parts));
+            }
             Step::Small(which, length) | Step::Large(which, length) => {
                 let Some(place) = chosen(which) else { return };
                 let bytes = vec![b'a' + (place % 26) as u8; length];
@@ -188,6 +220,16 @@ impl Desk {
         self.next += 1;
     }
 
+    /// Reserves as `reserve` does, and mutes what was reserved.
+    fn mute(&mut self, reserve: impl FnOnce(&mut Self)) -> u64 {
+        let (count, number) = (self.replies.len(), self.next);
+        self.replies.hold();
+        reserve(self);
+        self.replies.mute_from(count, &mut self.out, &mut self.spare);
+        self.model.get_mut(&number).expect("it was reserved").muted = true;
+        number
+    }
+
     /// Commands that wait for their reply or a part of it.
     fn open(&self) -> Vec<u64> {
         let open = self.model.iter().filter(|(_, place)| place.answer.is_none());
@@ -216,7 +258,11 @@ impl Desk {
         }
         assert!(!self.replies.fill_part(sequence, 0, b":1\r\n"), "no merge waits there");
         place.early = bytes.len();
-        assert_eq!(self.replies.is_due(sequence), number == self.left);
+        let is_due = number == self.left && !place.muted;
+        if place.muted {
+            place.early = 0;
+        }
+        assert_eq!(self.replies.is_due(sequence), is_due);
         let frame =
             if large { Frame::Large(bytes.clone().into()) } else { Frame::Small(&bytes[..]) };
         self.replies.fill(sequence, frame, &mut self.out, &mut self.spare);
@@ -224,7 +270,8 @@ impl Desk {
     }
 
     fn leave(&mut self, number: u64, bytes: Vec<u8>) {
-        self.model.get_mut(&number).expect("it waits").answer = Some(bytes);
+        let place = self.model.get_mut(&number).expect("it waits");
+        place.answer = Some(if place.muted { Vec::new() } else { bytes });
         while let Some(entry) = self.model.first_entry() {
             let Some(bytes) = entry.get().answer.as_ref() else { break };
             self.expected.extend_from_slice(bytes);

@@ -138,6 +138,16 @@ impl Client {
         }
     }
 
+    /// Reads replies until they end with these bytes.
+    #[track_caller]
+    pub fn read_to_end_of(&mut self, end: &str) -> Vec<u8> {
+        let mut read = Vec::new();
+        while !read.ends_with(end.as_bytes()) {
+            read.extend(wire_byte(&mut self.stream));
+        }
+        read
+    }
+
     /// Nothing comes for as long as `quiet`, and the connection stays open.
     #[track_caller]
     pub fn expect_silence(&mut self, quiet: Duration) {
@@ -187,6 +197,13 @@ impl Client {
         // An error says that the other side closed first.
         let _ = self.stream.get_ref().shutdown(Shutdown::Write);
     }
+}
+
+#[track_caller]
+fn wire_byte(stream: &mut BufReader<Stream>) -> Option<u8> {
+    let mut byte = [0];
+    stream.read_exact(&mut byte).expect("more to read");
+    Some(byte[0])
 }
 
 fn is_timeout(error: &io::Error) -> bool {

@@ -51,7 +51,6 @@ fn the_remedy_names_the_setting_where_the_pool_has_no_hash_tags() {
 fn what_needs_a_session_with_state_is_refused_clearly() {
     let mut pair = Pair::start();
     for line in [
-        "MONITOR",
         "SHUTDOWN",
         "DEBUG SLEEP 0",
         "REPLICAOF NO ONE",

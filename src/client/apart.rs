@@ -1,0 +1,106 @@
+//! Sessions that are set apart: commands that wait (CLIENT PAUSE), whose replies are not wanted
+//! (CLIENT REPLY), or that are shown to others (MONITOR).
+
+use bytes::Bytes;
+
+use super::session::{Mute, Pause, Special};
+use crate::command::Spec;
+use crate::resp::Request;
+use crate::worker::Worker;
+
+impl Worker {
+    /// Handles a command of a session that has a mark of [`Special`].
+    #[cold]
+    pub(super) fn command_apart(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) {
+        self.muted(number, |worker| {
+            let special = worker.sessions[number as usize].special;
+            if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
+                return;
+            }
+            if !worker.is_held(number, spec) && worker.admits(number, spec, request, whole) {
+                worker.handle_apart(number, spec, request, whole);
+            }
+        });
+    }
+
+    /// Handles a command and shows it to who looks, with the database that it left selected.
+    fn handle_apart(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) {
+        self.handle(number, spec, request, whole);
+        let session = &self.sessions[number as usize];
+        // A SELECT that a shard has to be asked about is shown when it has answered.
+        let is_settled = !matches!(session.pause, Pause::Select { .. });
+        let is_done = is_settled && !session.pause.comes_again();
+        if session.special.has(Special::MONITORED) && is_done {
+            self.show(number, spec, request);
+        }
+    }
+
+    /// Lets `handle` see to one command, whose reply is dropped if the client wants none.
+    pub(crate) fn muted(&mut self, number: u32, handle: impl FnOnce(&mut Self)) {
+        let session = &mut *self.sessions[number as usize];
+        if !session.special.has(Special::MUTED) {
+            return handle(self);
+        }
+        if session.mute == Mute::Next {
+            session.mute = Mute::This;
+        }
+        let count = session.replies.len();
+        session.replies.hold();
+        handle(self);
+        let session = &mut *self.sessions[number as usize];
+        // CLIENT REPLY ON and RESET are answered.
+        let is_wanted = !matches!(session.mute, Mute::All | Mute::This);
+        let kept = if is_wanted { session.replies.len() } else { count };
+        session.replies.mute_from(kept, &mut session.output, &mut self.spare);
+        if session.mute == Mute::This {
+            let again = session.pause.comes_again();
+            session.mute = if again { Mute::Next } else { Mute::Off };
+        }
+        if session.mute == Mute::Off {
+            session.special.clear(Special::MUTED);
+        }
+        self.ready.session(session, number);
+    }
+
+    /// `CLIENT REPLY ON|OFF|SKIP`.
+    pub(super) fn client_reply(&mut self, number: u32, request: &Request<'_>) {
+        let session = &mut self.sessions[number as usize];
+        match &request.arg(2).to_ascii_lowercase()[..] {
+            b"on" => {
+                session.mute = Mute::Off;
+                return self.say(number, |writer| writer.simple("OK"));
+            }
+            b"off" => session.mute = Mute::All,
+            b"skip" if session.mute != Mute::All => session.mute = Mute::Next,
+            b"skip" => {}
+            _ => return self.say(number, |writer| writer.error("ERR syntax error")),
+        }
+        session.special.set(Special::MUTED);
+    }
+
+    /// What RESET undoes of a session's ways: its name, what it wants to read, what it looks at.
+    pub(super) fn forget_ways(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        if session.mute != Mute::This {
+            session.mute = Mute::Off;
+        }
+        let (pool, id) = (usize::from(session.pool), session.id);
+        let Some(about) = &mut session.about else { return };
+        about.name = Vec::new();
+        if std::mem::take(&mut about.is_monitor) {
+            self.end_monitor(pool, id);
+        }
+    }
+}

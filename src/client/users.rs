@@ -1,0 +1,286 @@
+//! `auth: shard`: who a client may be is the shards' to say, and what it may do is theirs too.
+//!
+//! ```text
+//!   AUTH ann secret ─► the usher, a link that carries nothing but AUTH ─► a shard
+//!                      accepted: the session's commands travel on links that said the same
+//!                      refused:  the shard's own error; no link, no identity
+//! ```
+//!
+//! What circlet answers itself and an ACL may forbid (CLIENT KILL, MONITOR …) it asks the shard
+//! about first, as that user.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::procedure::Steps;
+use super::session::{Pause, Special};
+use crate::command::{Flags, Spec};
+use crate::config::Auth;
+use crate::resp::{Request, write};
+use crate::shard::connect::{Identity, User};
+use crate::shard::fault::LinkFault;
+use crate::shard::link::{Link, Part, Pending};
+use crate::worker::Worker;
+
+/// Whether the shards let clients in that say no password.
+#[derive(Debug, Default)]
+pub struct Openness {
+    /// What a shard said: nothing when it let the client in, else its error.
+    said: Option<Result<(), String>>,
+    /// The second until which that is believed.
+    until: u32,
+}
+
+impl Openness {
+    fn at(&self, second: u32) -> Option<&Result<(), String>> {
+        self.said.as_ref().filter(|_| second <= self.until)
+    }
+}
+
+/// What circlet does by itself and a shard's ACL may forbid.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Right {
+    Kill,
+    List,
+    Pause,
+    Unpause,
+    Monitor,
+}
+
+impl Right {
+    /// A command that a shard refuses to a user without the right, and that does no harm.
+    fn probe(self) -> &'static [&'static str] {
+        match self {
+            Self::Kill => &["CLIENT", "KILL", "circlet:0"],
+            Self::List => &["CLIENT", "LIST", "ID", "0"],
+            // None is without effect that has the right name only: no number of milliseconds.
+            Self::Pause | Self::Unpause => &["CLIENT", "PAUSE", "no-number"],
+            Self::Monitor => {
+                &["EVAL", "return redis.acl_check_cmd('monitor') and 'OK' or 'NO'", "0"]
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Whether a session that may have to say a password first may have the command handled, where
+    /// the shards decide that; otherwise it has been seen to, or comes again.
+    pub(super) fn admits_stranger(&mut self, number: u32, spec: &Spec) -> bool {
+        let asks = !spec.flags.contains(Flags::NO_AUTH) || spec.name == "hello";
+        let pool = self.pool_of(number);
+        if pool.config.auth == Auth::Pool || !asks {
+            return true;
+        }
+        match pool.openness.at(self.seconds) {
+            None => {
+                self.ask_openness(number);
+                false
+            }
+            Some(Ok(())) => {
+                self.sessions[number as usize].authenticate();
+                true
+            }
+            Some(Err(_)) if spec.name == "hello" => true,
+            Some(Err(text)) => {
+                let text = text.clone();
+                self.say(number, |writer| writer.error(&text));
+                false
+            }
+        }
+    }
+
+    /// Asks a shard, as one who has said nothing, whether it lets us in. The command waits.
+    fn ask_openness(&mut self, number: u32) {
+        let Some(worker) = self.this.upgrade() else { return };
+        let Some(shard) = self.pool_of(number).any_shard() else {
+            let text = self.pool_of(number).nobody_in();
+            return self.say(number, |writer| writer.error(&text));
+        };
+        let session = &mut self.sessions[number as usize];
+        session.pause = Pause::Held;
+        // As for a procedure: the number stays the session's.
+        session.outstanding += 1;
+        let answer = self.ask_apart(number, shard, b"*1\r\n$4\r\nPING\r\n", Apart::Nobody);
+        tokio::task::spawn_local(async move {
+            let reply = answer.await.unwrap_or_default();
+            let worker = &mut *worker.borrow_mut();
+            let pool = usize::from(worker.sessions[number as usize].pool);
+            let said = openness(&reply);
+            let until = worker.seconds + BELIEVED;
+            worker.pools[pool].openness = Openness { said: Some(said), until };
+            let session = &mut worker.sessions[number as usize];
+            session.outstanding -= 1;
+            if session.pause == Pause::Held {
+                session.pause = Pause::No;
+            }
+            session.wake();
+            worker.forget_session(number);
+        });
+    }
+
+    /// Tries AUTH on a shard; when it accepts, the session speaks as that user and `settle` writes
+    /// the reply.
+    pub(super) fn authenticate_by_shard(
+        &mut self,
+        number: u32,
+        user: User,
+        auth: &[&[u8]],
+        settle: impl FnOnce(&mut Self, u32, Arc<User>) -> Result<Vec<u8>, String> + 'static,
+    ) {
+        if user.name.len() + user.password.len() > LONGEST_SECRET {
+            return self.say(number, |writer| writer.error(super::greeting::WRONG_PASSWORD));
+        }
+        let Some(shard) = self.pool_of(number).any_shard() else {
+            return self.refuse_nobody_in(number);
+        };
+        let mut request = Vec::new();
+        write::command(&mut request, auth);
+        self.run_procedure(number, move |steps| async move {
+            let answer = steps
+                .with(|worker, number| worker.ask_apart(number, shard, &request, Apart::Usher));
+            let reply = answer.await.unwrap_or_default();
+            if !reply.starts_with(b"+") {
+                return reply.to_vec();
+            }
+            steps.with(|worker, number| {
+                settle(worker, number, Arc::new(user)).unwrap_or_else(|text| error(&text))
+            })
+        });
+    }
+
+    /// Sends a request on a link that belongs to no identity of clients.
+    fn ask_apart(
+        &mut self,
+        number: u32,
+        shard: usize,
+        request: &[u8],
+        whose: Apart,
+    ) -> oneshot::Receiver<Bytes> {
+        let (asker, answer) = oneshot::channel();
+        let place = self.askers.insert(asker) as u32;
+        let session = &mut *self.sessions[number as usize];
+        session.outstanding += 1;
+        let pool = usize::from(session.pool);
+        let (queued_at, part) = (self.clock.now(), Part::Asked);
+        let pending = Pending { session: number, sequence: place, queued_at, part };
+        match self.link_apart(pool, shard, whose) {
+            Ok(link) => {
+                let entry = &mut *self.links[link as usize];
+                entry.output.extend(request, &mut self.spare);
+                entry.enter(pending, request.len(), 0);
+                self.ready.link(entry, link);
+            }
+            Err(fault) => self.fail(pending, shard, &fault),
+        }
+        answer
+    }
+
+    fn link_apart(&mut self, pool: usize, shard: usize, whose: Apart) -> Result<u32, LinkFault> {
+        if let Some(fault) = self.pools[pool].fault(shard) {
+            return Err(fault);
+        }
+        let known = self.pools[pool].apart[whose as usize][shard];
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let limit = self.pools[pool].config.link_output_limit as usize;
+                let number = self.start_link(Link::new(pool, shard, Identity::default(), limit));
+                self.pools[pool].apart[whose as usize][shard] = Some(number);
+                number
+            }
+        };
+        self.links[number as usize].prepare()?;
+        Ok(number)
+    }
+
+    /// The name of the user that the session speaks as.
+    pub(super) fn user_name(&self, number: u32) -> &[u8] {
+        self.identity_of(number).user.as_ref().map_or(b"default", |user| &user.name)
+    }
+
+    /// Makes a session a stranger again, if the pool knows strangers.
+    pub(super) fn estrange(&mut self, number: u32) {
+        if self.pool_of(number).config.wants_authentication() {
+            self.sessions[number as usize].special.set(Special::STRANGER);
+        }
+    }
+
+    /// Whether users are what the shards say they are.
+    pub(super) fn shards_decide(&self, number: u32) -> bool {
+        self.pool_of(number).config.auth == Auth::Shard
+    }
+
+    /// `AUTH [username] password` where the shards decide.
+    pub(super) fn auth_by_shard(&mut self, number: u32, request: &Request<'_>) {
+        let last = request.len() - 1;
+        let name = if last == 2 { request.arg(1) } else { b"default" };
+        let user = User { name: name.to_vec(), password: request.arg(last).to_vec() };
+        let args: Vec<&[u8]> = request.args().collect();
+        self.authenticate_by_shard(number, user, &args, |worker, number, user| {
+            let identity = Identity { user: Some(user), ..worker.identity_of(number).clone() };
+            worker.change_identity(number, identity)?;
+            worker.sessions[number as usize].authenticate();
+            Ok(b"+OK\r\n".to_vec())
+        });
+    }
+}
+
+impl Steps {
+    /// Asks a shard whether the session's user has a right; else what the client reads.
+    pub(super) async fn permitted(&self, right: Right) -> Result<(), Vec<u8>> {
+        let by_shard = self.with(|worker, number| worker.shards_decide(number));
+        if !by_shard {
+            return Ok(());
+        }
+        let shard = self.with(|worker, number| worker.pool_of(number).any_shard());
+        let Some(shard) = shard else {
+            return Err(error(&self.with(|worker, number| worker.pool_of(number).nobody_in())));
+        };
+        let mut request = Vec::new();
+        write::command(&mut request, right.probe());
+        let reply = self.ask(shard, &request).await;
+        match (right, &reply[..]) {
+            (Right::Monitor, b"$2\r\nOK\r\n") => Ok(()),
+            (Right::Monitor, _) => Err(error(NO_MONITOR)),
+            // The shard looked at the arguments: it was allowed.
+            (Right::List, reply) if !reply.starts_with(b"-") => Ok(()),
+            (Right::Kill | Right::Pause | Right::Unpause, reply) if reply.starts_with(b"-ERR ") => {
+                Ok(())
+            }
+            (_, reply) => Err(reply.to_vec()),
+        }
+    }
+}
+
+/// The links that belong to no identity of clients.
+#[derive(Debug, Clone, Copy)]
+enum Apart {
+    /// Carries AUTH and nothing else; whom it is logged in as last means nothing.
+    Usher,
+    /// Says nothing of who it is.
+    Nobody,
+}
+
+/// What a reply to PING says of the shard.
+fn openness(reply: &[u8]) -> Result<(), String> {
+    match reply.strip_prefix(b"-") {
+        // Known, though it may do nothing.
+        Some(text) if text.starts_with(b"NOPERM") => Ok(()),
+        Some(text) if text.starts_with(b"NOAUTH") => Err("NOAUTH Authentication required.".into()),
+        Some(text) => Err(String::from_utf8_lossy(text).trim_end().to_owned()),
+        None => Ok(()),
+    }
+}
+
+fn error(text: &str) -> Vec<u8> {
+    format!("-{text}\r\n").into_bytes()
+}
+
+/// Seconds for which a shard's word on clients without a password is believed.
+const BELIEVED: u32 = 1;
+/// Bytes of a user's name and password together: Redis takes no longer ones from a stranger.
+const LONGEST_SECRET: usize = 16 * 1024;
+const NO_MONITOR: &str = "NOPERM this user has no permissions to run the 'monitor' command, or none \
+     to run EVAL, by which circlet asks the shard";
