@@ -234,7 +234,7 @@ fn a_client_that_leaves_while_it_waits_leaves_nothing() {
 fn no_message_comes_before_the_confirmation() {
     let shards = Shard::several(2);
     let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
-    let text = pool_yaml("pool", &servers, "heartbeat_timeout: 20000");
+    let text = pool_yaml("pool", &servers, "hash: md5\nheartbeat_timeout: 20000");
     let proxy = Circlet::with_arguments(&text, &["--threads", "1"]);
     // The worker listens already: there is no shard to wait for, but a reply that is owed.
     let mut other = listening(&proxy, "SUBSCRIBE", &["c"]);
