@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Pair, expect_nothing_upstream, listening, message, over, subscribe, words};
 use crate::bad_clients::crowds::raise_the_limit_of_open_files;
-use crate::harness::{Client, Reply, Shard, encode, eventually};
+use crate::harness::{Circlet, Client, Reply, Shard, encode, eventually, pool_yaml};
 
 #[test]
 fn a_hundred_thousand_channels_of_one_client() {
@@ -228,6 +228,29 @@ fn a_client_that_leaves_while_it_waits_leaves_nothing() {
     assert_eq!(message(&mut stays), ("c".into(), "m".into()));
     drop(stays);
     expect_nothing_upstream(&shards);
+}
+
+#[test]
+fn no_message_comes_before_the_confirmation() {
+    let shards = Shard::several(2);
+    let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
+    let text = pool_yaml("pool", &servers, "hash: md5\nheartbeat_timeout: 20000");
+    let proxy = Circlet::with_arguments(&text, &["--threads", "1"]);
+    // The worker listens already: there is no shard to wait for, but a reply that is owed.
+    let mut other = listening(&proxy, "SUBSCRIBE", &["c"]);
+    let mut late = proxy.client();
+    shards[0].stop();
+    let gets: Vec<u8> =
+        (0..20).flat_map(|number| encode(&["GET".into(), format!("{number}k")])).collect();
+    late.send(&[gets, encode(&["SUBSCRIBE", "c"])].concat());
+    std::thread::sleep(Duration::from_millis(100));
+    shards[1].client().command(&["PUBLISH", "c", "early"]);
+    assert_eq!(message(&mut other).1, "early");
+    shards[0].cont();
+    late.expect("$-1\r\n".repeat(20));
+    late.expect("*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    shards[1].client().command(&["PUBLISH", "c", "in time"]);
+    assert_eq!(message(&mut late).1, "in time");
 }
 
 #[test]
