@@ -6,7 +6,7 @@ use super::intake::frame;
 use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{self, CommandError, Handling, Keys, ResponsePolicy, Spec, keys};
+use crate::command::{self, Handling, Keys, ResponsePolicy, Spec, keys};
 use crate::reply::slots::Frame;
 use crate::reply::{Merge, MergeKind};
 use crate::resp::Request;
@@ -71,27 +71,13 @@ impl Worker {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
             return false;
         }
-        if special.has(Special::TRANSACTION) {
-            return self.admits_in_transaction(number, spec, request, whole);
-        }
         if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
             return false;
         }
-        true
-    }
-
-    /// What the pool's shards told of a command that the table lacks.
-    #[cold]
-    fn learned(
-        &self,
-        number: u32,
-        request: &Request<'_>,
-        error: CommandError,
-    ) -> Result<&'static Spec, CommandError> {
-        match error {
-            CommandError::WrongArity(_) => Err(error),
-            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
+        if special.has(Special::TRANSACTION) {
+            return self.admits_in_transaction(number, spec, request, whole);
         }
+        true
     }
 
     pub(super) fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {

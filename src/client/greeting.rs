@@ -1,5 +1,6 @@
 //! HELLO and AUTH: who the client is, and which RESP it speaks.
 
+use super::cluster;
 use super::local::{bad_name, integer, is_name};
 use crate::resp::{Protocol, Request, Writer};
 use crate::worker::Worker;
@@ -39,7 +40,8 @@ impl Worker {
             self.take_identity(number);
         }
         let id = self.sessions[number as usize].id;
-        self.say(number, |writer| introduce(writer, id));
+        let mode = cluster::mode(&self.pool_of(number).config);
+        self.say(number, |writer| introduce(writer, id, mode));
     }
 
     /// `AUTH [username] password`.
@@ -114,7 +116,7 @@ fn parse<'a>(request: &Request<'a>) -> Result<Hello<'a>, String> {
 }
 
 /// The reply to HELLO: to its clients circlet is one Redis.
-fn introduce(writer: &mut Writer<'_>, id: u64) {
+fn introduce(writer: &mut Writer<'_>, id: u64, mode: &str) {
     let protocol = writer.protocol().number();
     writer.map(7);
     writer.bulk(b"server");
@@ -126,7 +128,7 @@ fn introduce(writer: &mut Writer<'_>, id: u64) {
     writer.bulk(b"id");
     writer.integer(id as i64);
     writer.bulk(b"mode");
-    writer.bulk(b"standalone");
+    writer.bulk(mode.as_bytes());
     writer.bulk(b"role");
     writer.bulk(b"master");
     writer.bulk(b"modules");

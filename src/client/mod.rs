@@ -1,6 +1,7 @@
 //! A connection from outside: the session.
 
 pub(crate) mod blocking;
+mod cluster;
 mod cross_shard;
 pub mod dispatch;
 mod gather;
@@ -8,6 +9,7 @@ pub mod greeting;
 pub mod info;
 pub mod intake;
 mod iteration;
+mod learned;
 pub mod listener;
 pub mod local;
 pub(crate) mod procedure;

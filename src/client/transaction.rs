@@ -35,6 +35,8 @@ pub struct Transaction {
     phase: Phase,
     /// Where it takes place; unknown before the first key.
     home: Option<Home>,
+    /// Where EXEC was sent.
+    shard: Option<usize>,
     /// [`crate::worker::PoolState::moves`] when it began.
     moves: u32,
     /// What EXEC answers instead of the shard's reply, a whole frame; nothing is applied then.
@@ -85,6 +87,7 @@ impl Transaction {
         Self {
             phase,
             home: None,
+            shard: None,
             moves,
             conclusion: None,
             fault: None,

@@ -18,6 +18,7 @@ mod script;
 mod search;
 pub mod spec;
 pub mod table;
+mod treatment;
 
 pub use bits::{Categories, Flags, KeyFlags};
 pub use gather::Gather;

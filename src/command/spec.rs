@@ -231,6 +231,8 @@ locals! {
     ClientCapa,
     ClientUnblock,
     ClientHelp,
+    Cluster,
+    ClusterMode,
 }
 
 /// Redis's request_policy command tip.

@@ -100,6 +100,7 @@ fn blank(name: &str) -> Pool {
         server_failure_limit: 0,
         ejection: Ejection::Skip,
         cross_shard: CrossShard::Refuse,
+        cluster_emulation: false,
         heartbeat_interval: Duration::ZERO,
         heartbeat_timeout: Duration::ZERO,
         heartbeat_successes: 0,

@@ -172,6 +172,13 @@ pub static KEYS: &[Key] = &[
         twemproxy: "Splits MGET, MSET, DEL, UNLINK and TOUCH; sends all else to the shard of the first key.",
     },
     Key {
+        name: "cluster_emulation",
+        default: Without::Text("false"),
+        takes: Takes::Boolean(|pool, on| pool.cluster_emulation = on),
+        meaning: "Whether clients in cluster mode are served: CLUSTER SLOTS and its like show them one node, the address that they connected to, which owns all slots. Set `hash_tag: \"{}\"` as well, so that keys which share a slot by their tag share a shard.",
+        twemproxy: NEW,
+    },
+    Key {
         name: "heartbeat_interval",
         default: Without::Text("1000"),
         takes: Takes::Milliseconds(POSITIVE_INT, |pool, time| pool.heartbeat_interval = time),

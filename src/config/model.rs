@@ -60,6 +60,8 @@ pub struct Pool {
     pub ejection: Ejection,
     /// What becomes of commands whose keys live on several shards.
     pub cross_shard: CrossShard,
+    /// Whether clients in cluster mode are served: circlet is shown to them as a cluster's one node.
+    pub cluster_emulation: bool,
     /// The time between two heartbeats to one shard.
     pub heartbeat_interval: Duration,
     /// How long a heartbeat may go unanswered.

@@ -38,10 +38,10 @@ pub struct PoolState {
     pub timeout: Option<u32>,
     /// How many private links there are to each shard, lent or idle.
     pub private_links: Vec<u32>,
-    /// The scripts that came with EVAL.
-    pub seen_scripts: Seen,
     /// Who listens to what.
     pub hub: Hub,
+    /// The scripts that came with EVAL.
+    pub seen_scripts: Seen,
 }
 
 /// The links of one identity.

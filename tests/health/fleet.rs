@@ -53,6 +53,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         private_links: 1024,
         script_cache: 0,
         cross_shard: circlet::config::CrossShard::Refuse,
+        cluster_emulation: false,
     }
 }
 

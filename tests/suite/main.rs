@@ -4,6 +4,7 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod cluster;
 mod demo;
 mod ejection;
 mod every_command;
@@ -17,4 +18,5 @@ mod pubsub;
 mod real_clients;
 mod scripts;
 mod sessions;
+mod transactions;
 mod whole_keyspace;

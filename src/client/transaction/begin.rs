@@ -117,19 +117,14 @@ impl Worker {
             Handling::Local(Local::Quit | Local::Reset) => return self.leave_transaction(number),
             _ => {}
         }
-        let in_flight = |worker: &mut Self, set: Option<bool>| {
-            let transaction = &mut worker.sessions[number as usize].transaction;
-            transaction.as_mut().is_some_and(|transaction| {
-                let before = transaction.watch_in_flight;
-                transaction.watch_in_flight = set.unwrap_or(before);
-                before
-            })
-        };
-        if in_flight(self, None) {
+        let transaction = &self.sessions[number as usize].transaction;
+        if transaction.as_ref().is_some_and(|transaction| transaction.watch_in_flight) {
             if !self.is_drained(number) {
                 return false;
             }
-            in_flight(self, Some(false));
+            if let Some(transaction) = &mut self.sessions[number as usize].transaction {
+                transaction.watch_in_flight = false;
+            }
         }
         true
     }

@@ -8,11 +8,12 @@ use crate::client::intake::frame;
 use crate::client::local::database;
 use crate::client::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{Handling, Local, Spec};
+use crate::command::{Handling, Local, Script, Spec};
 use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::resp::Request;
 use crate::shard::link::Part;
+use crate::subscription::Kind;
 use crate::worker::Worker;
 
 /// Where a command behind MULTI belongs.
@@ -39,6 +40,7 @@ impl Worker {
             Some(place) => place,
             None => return,
         };
+        let heard = self.publishes_to_listeners(number, spec);
         let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
         if let Some(fault) = &transaction.fault {
             let fault = fault.clone();
@@ -49,6 +51,9 @@ impl Worker {
         }
         let index = transaction.queued;
         transaction.queued += 1;
+        if let Some(kind) = heard {
+            transaction.own.push(OwnCommand::publish(index, kind, request.arg(1)));
+        }
         match place {
             Place::Shard(shard, key) if transaction.home.is_none() => {
                 let key = request.arg(key as usize).to_vec();
@@ -108,16 +113,14 @@ impl Worker {
             | Handling::KeyedUnlessBlocking
             | Handling::Split
             | Handling::Blocking => self.place_by_keys(number, spec, request),
-            Handling::Subscription if PUBLISHING.contains(&spec.name) => {
-                self.place_by_keys(number, spec, request)
-            }
             Handling::Script(script) if script.runs() => {
-                let place = self.place_by_keys(number, spec, request);
-                if let Some(Place::Shard(shard, _)) = place {
-                    self.prepare_script(number, shard, script, request.arg(1));
-                }
-                place
+                self.place_script(number, spec, script, request)
             }
+            // A channel is heard on all shards, a shard channel on its own.
+            Handling::Subscription if spec.name == "spublish" => {
+                self.place_by(number, spec, request, &[1])
+            }
+            Handling::Subscription if spec.name == "publish" => Some(Place::Any),
             Handling::AnyShard | Handling::Transaction => Some(Place::Any),
             Handling::FanOut | Handling::Gather(_) | Handling::Scan | Handling::Script(_)
                 if is_alone =>
@@ -160,7 +163,19 @@ impl Worker {
         spec: &'static Spec,
         request: &Request<'_>,
     ) -> Option<Place> {
-        let Ok(keys) = positions(spec, request) else { return Some(Place::Any) };
+        match positions(spec, request) {
+            Ok(keys) => self.place_by(number, spec, request, &keys),
+            Err(_) => Some(Place::Any),
+        }
+    }
+
+    fn place_by(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        keys: &[u32],
+    ) -> Option<Place> {
         let Some(&first) = keys.first() else { return Some(Place::Any) };
         let session = &self.sessions[number as usize];
         let home = session.transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
@@ -184,6 +199,27 @@ impl Worker {
         None
     }
 
+    /// By the script's keys; the shard is given what it lacks before the transaction is sent.
+    fn place_script(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        script: Script,
+        request: &Request<'_>,
+    ) -> Option<Place> {
+        let place = self.place_by_keys(number, spec, request)?;
+        let transaction = &self.sessions[number as usize].transaction;
+        let home = transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
+        let own = positions(spec, request)
+            .ok()
+            .and_then(|keys| self.ring_of(number).shard(request.arg(*keys.first()? as usize)));
+        let any = || self.pool_of(number).any_shard();
+        if let Some(shard) = own.or(home.map(|home| home.shard)).or_else(any) {
+            self.prepare_script(number, shard, script, request.arg(1));
+        }
+        Some(place)
+    }
+
     /// Whether the command may be executed on other shards than the transaction's first, which then
     /// is over several.
     fn scatters(&mut self, number: u32, spec: &Spec, request: &Request<'_>, keys: &[u32]) -> bool {
@@ -198,6 +234,18 @@ impl Worker {
         let scatters = may && transaction.phase == Phase::Collecting && !transaction.selects();
         transaction.is_scattered |= scatters;
         scatters
+    }
+
+    /// What kind of channel a command publishes to, while anybody listens: the shard's number of
+    /// receivers is then to be corrected.
+    fn publishes_to_listeners(&self, number: u32, spec: &Spec) -> Option<Kind> {
+        let kind = match spec.name {
+            _ if spec.handling != Handling::Subscription => return None,
+            "publish" => Kind::Channel,
+            "spublish" => Kind::Shard,
+            _ => return None,
+        };
+        (!self.pool_of(number).hub.registry.is_empty()).then_some(kind)
     }
 
     fn refuse_within(&mut self, number: u32, spec: &Spec, why: &str) -> Option<Place> {
@@ -225,7 +273,6 @@ impl Transaction {
     }
 }
 
-const PUBLISHING: [&str; 2] = ["publish", "spublish"];
 const NO_MULTI: &str = "ERR Command not allowed inside a transaction";
 const WHOLE_KEYSPACE: &str =
     "inside of MULTI it could reach one shard only; send it outside of the transaction";

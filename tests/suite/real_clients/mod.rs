@@ -2,6 +2,7 @@
 //! shards. The stories in other languages are programs beside this file: `PROGRAM PORT [NAME...]`
 //! runs their scenarios, all or those named, against circlet or any Redis.
 
+mod cluster;
 mod libraries;
 mod redis_benchmark;
 mod redis_cli;
@@ -24,13 +25,18 @@ impl Fleet {
     /// Starts circlet over three shards, or one plain Redis where the environment says
     /// `CLIENTS_AGAINST=redis`: a story that fails there is wrong itself.
     fn start() -> Fleet {
+        // People who share a Redis keep keys together so.
+        Fleet::with_hash_tag("{}")
+    }
+
+    fn with_hash_tag(tag: &str) -> Fleet {
         if env::var("CLIENTS_AGAINST").is_ok_and(|against| against == "redis") {
             return Fleet { shards: Shard::several(1), proxy: None };
         }
         let shards = Shard::several(3);
         let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
-        // People who share a Redis keep keys together so.
-        let proxy = Circlet::with_config(&pool_yaml("pool", &servers, "hash_tag: \"{}\""));
+        let settings = format!("hash_tag: \"{tag}\"");
+        let proxy = Circlet::with_config(&pool_yaml("pool", &servers, &settings));
         Fleet { shards, proxy: Some(proxy) }
     }
 
