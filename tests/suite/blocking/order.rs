@@ -1,7 +1,11 @@
 //! What comes before a waiting command is done before it, what comes after it after it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use super::{Stage, connected};
-use crate::harness::{Reply, encode};
+use crate::harness::{Circlet, FakeShard, Reply, encode, honest, pool_yaml};
 
 #[test]
 fn commands_around_it_keep_their_order() {
@@ -29,7 +33,7 @@ fn what_is_said_while_waiting_is_done_afterwards() {
         play.waiter.send(&encode(&["RPUSH", "{t}l", "own"]));
         play.waiter.send(&encode(&["LLEN", "{t}l"]));
         play.waiter.send(b"LRANGE {t}l 0 -1\r\n");
-        std::thread::sleep(std::time::Duration::from_millis(30));
+        std::thread::sleep(Duration::from_millis(30));
         play.other("RPUSH {t}l first second");
         for _ in 0..4 {
             play.reads();
@@ -62,6 +66,28 @@ fn a_large_argument_waits_as_well() {
         play.other(&format!("RPUSH {key} {value}"));
         play.reads();
     });
+}
+
+#[test]
+fn what_came_before_is_answered_before_the_shard_hears_of_the_waiting() {
+    let is_set = Arc::new(AtomicBool::new(false));
+    let fake = FakeShard::start(move |mut link| {
+        let is_set = Arc::clone(&is_set);
+        link.serve(move |command| match &command[0][..] {
+            b"SET" => {
+                std::thread::sleep(Duration::from_millis(200));
+                is_set.store(true, Ordering::SeqCst);
+                b"+OK\r\n".to_vec()
+            }
+            b"BLPOP" => format!(":{}\r\n", u8::from(is_set.load(Ordering::SeqCst))).into_bytes(),
+            b"CLIENT" => b":7\r\n".to_vec(),
+            _ => honest(command),
+        });
+    });
+    let proxy = Circlet::with_config(&pool_yaml("pool", &[fake.server(1, None)], ""));
+    let mut client = proxy.client();
+    client.send(b"SET k v\r\nBLPOP k 0\r\n");
+    client.expect("+OK\r\n:1\r\n");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! CLIENT UNBLOCK, over all workers.
 
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use super::{Stage, blocked, error, waiting};
-use crate::harness::{Client, Reply, encode, eventually};
+use super::{Stage, blocked, error};
+use crate::harness::{Circlet, Client, FakeShard, Reply, encode, eventually, honest, pool_yaml};
 
 fn id(client: &mut Client) -> String {
     client.command(&["CLIENT", "ID"]).integer().to_string()
@@ -61,25 +62,35 @@ fn every_worker_lets_the_clients_of_every_other_go() {
 
 #[test]
 fn a_link_that_was_told_to_let_go_waits_for_nobody_else() {
-    let stage = Stage::start("");
-    let mut other = stage.proxy.client();
-    for round in 0..100 {
-        let mut client = stage.proxy.client();
-        let id = id(&mut client);
-        client.send(&encode(&["BLPOP", "l", "0"]));
-        // The element and the order race.
-        other.send(&encode(&["RPUSH", "l", "x"]));
-        other.send(&encode(&["CLIENT", "UNBLOCK", &id, "ERROR"]));
-        let (pushed, done) = (other.read_reply().integer(), other.read_reply().integer());
-        let reply = client.read_reply();
-        assert_eq!(pushed, 1);
-        assert_eq!(reply.error().is_some(), done == 1, "round {round}: {reply}");
-        other.command(&["DEL", "l"]);
-        let mut next = waiting(&stage.proxy, &stage.shards, "BLPOP m 0");
-        next.expect_silence(Duration::from_millis(1));
-        other.command(&["RPUSH", "m", "x"]);
-        assert!(next.read_reply().error().is_none());
-    }
+    // The element comes before the order: whoever had the link next would get the order's effect.
+    let (order, ordered) = mpsc::channel();
+    let ordered = Mutex::new(ordered);
+    let shared = Arc::new((order, ordered));
+    let fake = FakeShard::start(move |mut link| {
+        let (shared, number) = (Arc::clone(&shared), link.number);
+        link.serve(move |command| match (&command[0][..], command.len()) {
+            (b"BLPOP", _) if command[1] == b"first" => {
+                shared.1.lock().expect("one at a time").recv().expect("an order comes");
+                format!(":{number}\r\n").into_bytes()
+            }
+            (b"BLPOP", _) => format!(":{number}\r\n").into_bytes(),
+            (b"CLIENT", 2) => b":7\r\n".to_vec(),
+            (b"CLIENT", _) => {
+                shared.0.send(()).expect("somebody waits");
+                b":0\r\n".to_vec()
+            }
+            _ => honest(command),
+        });
+    });
+    let config = pool_yaml("pool", &[fake.server(1, None)], "");
+    let proxy = Circlet::with_arguments(&config, &["--threads", "1"]);
+    let (mut client, mut other) = (proxy.client(), proxy.client());
+    let id = id(&mut client);
+    client.send(b"BLPOP second 0\r\nBLPOP first 0\r\n");
+    let links = [client.read_reply().integer()];
+    assert_eq!(other.command(&["CLIENT", "UNBLOCK", &id]), Reply::Integer(0));
+    assert_eq!(client.read_reply().integer(), links[0], "a link is used again");
+    assert_ne!(client.command(&["BLPOP", "second", "0"]).integer(), links[0]);
 }
 
 #[test]

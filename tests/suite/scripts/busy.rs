@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Fleet;
 use crate::blocking::Stage;
-use crate::harness::{Client, Reply, encode, eventually};
+use crate::harness::{Circlet, Client, Reply, encode, eventually, pool_yaml};
 
 const ENDLESS: &str = "while true do end";
 const LIBRARY: &str = "#!lua name=loops\nredis.register_function('endless', function(keys, args) \
@@ -25,7 +25,11 @@ fn impatient(fleet: &Fleet) {
 
 #[test]
 fn a_script_is_killed_on_the_shard_that_runs_it() {
-    let fleet = Fleet::start("");
+    let mut fleet = Fleet::start("");
+    // Whoever kills shares the link that the script came on.
+    let servers: Vec<String> = fleet.shards.iter().map(|shard| shard.server(1, None)).collect();
+    let config = pool_yaml("pool", &servers, "hash_tag: \"{}\"");
+    fleet.proxy = Circlet::with_arguments(&config, &["--threads", "1"]);
     impatient(&fleet);
     for index in 0..3 {
         let mut runner = fleet.proxy.client();
