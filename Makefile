@@ -12,11 +12,9 @@ FUZZ_SECONDS ?= 600
 RUST := rust cc:gcc,libc6-dev
 REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-tools'
 
-# Where `make test` puts redis-py; its tests look there.
-PYTHON_CLIENT := target/python
-
-# Where `make test` puts ioredis and node-redis, and the oldest Node that runs them.
-NODE_CLIENTS := target/node 20 ioredis@6.0.0 redis@6.3.1
+# Where `make test` puts client libraries, and which (the number: the oldest Node that runs them).
+PYTHON_CLIENTS := target/python redis==8.1.0 'celery[redis]==5.7.0'
+NODE_CLIENTS := target/node 20 ioredis@6.0.0 redis@6.3.1 bullmq@6.7.0
 
 # Where `make bench` puts Envoy, which Debian does not package.
 ENVOY := target/race/envoy
@@ -32,9 +30,7 @@ run: ## Build circlet and try it over three Redis shards of its own (Ctrl-C ends
 
 test: ## Check format and lints, run every test (real Redis and nutcracker take part)
 	@.ci/need $(RUST) $(REDIS) nutcracker python3 pip3:python3-pip
-	@[ -e $(PYTHON_CLIENT)/redis ] || { echo 'Installing redis-py with pip into $(PYTHON_CLIENT)'; \
-	  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target \
-	    $(PYTHON_CLIENT) redis==8.1.0 </dev/null; }
+	@.ci/python-libraries $(PYTHON_CLIENTS)
 	@.ci/node-libraries $(NODE_CLIENTS)
 	@if cargo fmt --version >/dev/null 2>&1; then \
 	  echo cargo fmt --check; cargo fmt --check; \

@@ -26,6 +26,7 @@ use crate::shard::health::{Failure, ShardHealth, State};
 use crate::shard::inquiry::Told;
 use crate::shard::lessons::Lessons;
 use crate::shard::monitor::Monitor;
+use crate::shard::scripts::ScriptCache;
 use crate::worker::{self, Handle, Incoming, Message, Setup, Shared};
 
 /// A proxy that listens already and serves once it is run.
@@ -93,7 +94,8 @@ impl Server {
         };
         let (inboxes, outboxes): (Vec<_>, Vec<_>) =
             (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
-        let shared = Arc::new(Shared::new(inboxes.clone()));
+        let scripts = server.pools.iter().map(|pool| ScriptCache::new(pool.script_cache)).collect();
+        let shared = Arc::new(Shared::new(inboxes.clone(), scripts));
         for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
             server.stats.add_worker(Arc::clone(&counters));

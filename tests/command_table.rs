@@ -493,7 +493,10 @@ fn every_handling_fits_its_command() {
                 assert!(!has_keys, "{} has keys", spec.name);
             }
             Handling::Refused(reason) => assert!(reason.len() > 20, "{}: {reason}", spec.name),
-            Handling::Transaction | Handling::Blocking | Handling::Subscription => {}
+            Handling::Script(_)
+            | Handling::Transaction
+            | Handling::Blocking
+            | Handling::Subscription => {}
         }
         if spec.handling == Handling::FanOut {
             assert_ne!(spec.response_policy, command::ResponsePolicy::Default, "{}", spec.name);

@@ -49,6 +49,7 @@ impl Worker {
             (Handling::KeyedUnlessBlocking, _) if !keys::blocks(request) => {
                 self.forward_keyed(number, spec, request, whole);
             }
+            (Handling::Script(script), _) => self.script(number, spec, script, request, whole),
             (Handling::Split, _) => self.split(number, spec, request, whole),
             (Handling::FanOut, _) => self.fan_out(number, spec, request),
             (Handling::AnyShard, _) => {
@@ -86,27 +87,13 @@ impl Worker {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
             return false;
         }
-        if special.has(Special::TRANSACTION) {
-            return self.admits_in_transaction(number, spec, request, whole);
-        }
         if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
             return false;
         }
-        true
-    }
-
-    /// What the pool's shards told of a command that the table lacks.
-    #[cold]
-    fn learned(
-        &self,
-        number: u32,
-        request: &Request<'_>,
-        error: CommandError,
-    ) -> Result<&'static Spec, CommandError> {
-        match error {
-            CommandError::WrongArity(_) => Err(error),
-            _ => self.pool_of(number).learned.resolve(request).unwrap_or(Err(error)),
+        if special.has(Special::TRANSACTION) {
+            return self.admits_in_transaction(number, spec, request, whole);
         }
+        true
     }
 
     pub(super) fn refuse(&mut self, number: u32, spec: &Spec, why: &str) {
@@ -144,41 +131,44 @@ impl Worker {
             Ok(keys) => keys,
             Err(error) => return self.say(number, |writer| writer.error(&error.to_string())),
         };
-        if let Some(shard) = self.common_shard(number, spec, request, &keys) {
-            self.forward(number, Some(shard), frame(request, whole));
+        match self.shard_of(number, request, &keys) {
+            Ok(shard) => self.forward(number, shard, frame(request, whole)),
+            Err(_) if self.across_shards(number, spec, request) => {}
+            Err(keys) => self.refuse_pair(number, spec, request, keys),
         }
     }
 
-    /// The shard on which all these keys live; otherwise the command has been seen to.
+    /// The shard on which all these keys live; otherwise the client has been told.
     pub(crate) fn common_shard(
         &mut self,
         number: u32,
-        spec: &'static Spec,
+        spec: &Spec,
         request: &Request<'_>,
         keys: &[u32],
     ) -> Option<usize> {
-        let ring = self.ring_of(number);
-        let (shard, stray) = match keys.split_first() {
-            // EVAL with no keys and its like: any shard does.
-            None => (self.pool_of(number).any_shard(), None),
-            Some((&first, rest)) => {
-                let shard = ring.shard(request.arg(first as usize));
-                let strays = |key: &&u32| ring.shard(request.arg(**key as usize)) != shard;
-                (shard, rest.iter().find(strays).map(|&stray| (first, stray)))
-            }
+        match self.shard_of(number, request, keys) {
+            Ok(None) => self.refuse_nobody_in(number),
+            Ok(shard) => return shard,
+            Err(keys) => self.refuse_pair(number, spec, request, keys),
+        }
+        None
+    }
+
+    /// The shard on which all these keys live, or two that live apart. Without keys, as EVAL may
+    /// be, any shard does.
+    fn shard_of(
+        &self,
+        number: u32,
+        request: &Request<'_>,
+        keys: &[u32],
+    ) -> Result<Option<usize>, [u32; 2]> {
+        let Some((&first, rest)) = keys.split_first() else {
+            return Ok(self.pool_of(number).any_shard());
         };
-        if let Some((first, stray)) = stray {
-            if self.across_shards(number, spec, request) {
-                return None;
-            }
-            let (first, stray) = (request.arg(first as usize), request.arg(stray as usize));
-            self.refuse_cross_slot(number, spec, first, stray);
-            return None;
-        }
-        if shard.is_none() {
-            self.refuse_nobody_in(number);
-        }
-        shard
+        let ring = self.ring_of(number);
+        let shard = ring.shard(request.arg(first as usize));
+        let strays = |key: &&u32| ring.shard(request.arg(**key as usize)) != shard;
+        rest.iter().find(strays).map_or(Ok(shard), |&stray| Err([first, stray]))
     }
 
     /// SORT reads keys that only its patterns name: each pattern must be pinned to the shard of
@@ -226,6 +216,17 @@ impl Worker {
         self.say(number, |writer| writer.error(&text));
     }
 
+    fn refuse_pair(
+        &mut self,
+        number: u32,
+        spec: &Spec,
+        request: &Request<'_>,
+        [first, stray]: [u32; 2],
+    ) {
+        let (first, stray) = (request.arg(first as usize), request.arg(stray as usize));
+        self.refuse_cross_slot(number, spec, first, stray);
+    }
+
     pub(super) fn refuse_cross_slot(
         &mut self,
         number: u32,
@@ -256,7 +257,7 @@ impl Worker {
     }
 
     /// Sends a command as it is to all shards; the replies are merged.
-    fn fan_out(&mut self, number: u32, spec: &'static Spec, request: &Request<'_>) {
+    pub(super) fn fan_out(&mut self, number: u32, spec: &'static Spec, request: &Request<'_>) {
         self.fan_out_as(number, merge_kind(spec), request);
     }
 

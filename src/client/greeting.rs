@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cluster;
 use super::local::{bad_name, integer, is_name};
 use crate::resp::{Protocol, Request, Writer};
 use crate::shard::connect::{Identity, User};
@@ -76,8 +77,10 @@ impl Worker {
         if let Some(name) = hello.name {
             session.about.get_or_insert_default().name = name;
         }
+        let id = session.id;
+        let mode = cluster::mode(&self.pool_of(number).config);
         let mut reply = Vec::new();
-        introduce(&mut Writer::new(&mut reply, protocol), session.id);
+        introduce(&mut Writer::new(&mut reply, protocol), id, mode);
         Ok(reply)
     }
 
@@ -156,7 +159,7 @@ fn parse<'a>(request: &Request<'a>) -> Result<Hello<'a>, String> {
 }
 
 /// The reply to HELLO: to its clients circlet is one Redis.
-fn introduce(writer: &mut Writer<'_>, id: u64) {
+fn introduce(writer: &mut Writer<'_>, id: u64, mode: &str) {
     let protocol = writer.protocol().number();
     writer.map(7);
     writer.bulk(b"server");
@@ -168,7 +171,7 @@ fn introduce(writer: &mut Writer<'_>, id: u64) {
     writer.bulk(b"id");
     writer.integer(id as i64);
     writer.bulk(b"mode");
-    writer.bulk(b"standalone");
+    writer.bulk(mode.as_bytes());
     writer.bulk(b"role");
     writer.bulk(b"master");
     writer.bulk(b"modules");

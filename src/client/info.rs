@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use rustix::process::{Resource, getrlimit};
 
+use super::cluster;
 use super::gather::Question;
 use super::greeting::REDIS_VERSION;
 use super::procedure::Steps;
@@ -101,7 +102,8 @@ fn own(worker: &Worker, number: u32, connections: u64) -> Own {
     clients(worker, number, &mut own);
     own.push(("stats", "total_connections_received".into(), connections.to_string()));
     replication(worker, &mut own);
-    own.push(("cluster", "cluster_enabled".into(), "0".into()));
+    let emulates = u8::from(worker.pool_of(number).config.cluster_emulation);
+    own.push(("cluster", "cluster_enabled".into(), emulates.to_string()));
     circlet(worker.pool_of(number), &mut own);
     own
 }
@@ -117,7 +119,7 @@ fn server(worker: &Worker, number: u32, own: &mut Own) {
         Listen::Unix { .. } => 0,
     };
     let fields = [
-        ("redis_mode", "standalone".to_owned()),
+        ("redis_mode", cluster::mode(&worker.pool_of(number).config).to_owned()),
         ("process_id", std::process::id().to_string()),
         ("process_supervised", "no".to_owned()),
         ("run_id", shared.run_id.clone()),

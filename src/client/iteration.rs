@@ -4,13 +4,13 @@ use super::gather::nobody_in;
 use super::procedure::Steps;
 use crate::reply::frame;
 use crate::resp::reply::elements;
-use crate::resp::{Request, write};
+use crate::resp::{Request, Writer, write};
 use crate::route::cursor::{self, Cursor};
 use crate::shard::health::State;
 use crate::worker::{PoolState, Worker};
 
 impl Worker {
-    /// SCAN: one page of the shard that the cursor names. Nothing is kept between two pages.
+    /// SCAN: a page from the shard that the cursor names on. Nothing is kept between two pages.
     ///
     /// An ejected shard is passed over, for its keys are the others' meanwhile; a shard that is
     /// down and keeps its keys answers with its error, and the same cursor may be tried again.
@@ -25,60 +25,117 @@ impl Worker {
         let shards = pool.config.servers.len();
         let place = Cursor::from_number(cursor, shards).or_next(shards, |shard| is_in(pool, shard));
         let Some(place) = place else {
-            return self.say(number, |writer| {
-                writer.array(2);
-                writer.bulk(b"0");
-                writer.array(0);
-            });
+            return self.say(number, |writer| write_page(writer, 0, 0, &[]));
         };
-        let wire = page_request(request, place.inner);
-        self.run_procedure(number, move |steps| async move {
-            let page = steps.ask(place.shard, &wire).await;
-            turn(&steps, place, &page)
-        });
+        let scan = Scan::new(request);
+        self.run_procedure(number, move |steps| async move { scan.page(&steps, place).await });
     }
 }
 
-/// The client's SCAN with the shard's own cursor.
-fn page_request(request: &Request<'_>, inner: u64) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(request.wire().len() + 24);
-    write::array_head_into(&mut wire, request.len());
-    wire.extend_from_slice(request.wire_arg(0));
-    write::bulk_into(&mut wire, inner.to_string().as_bytes());
-    for index in 2..request.len() {
-        wire.extend_from_slice(request.wire_arg(index));
-    }
-    wire
+/// A SCAN but for its cursor.
+struct Scan {
+    /// The array's head and the command's name, on the wire.
+    head: Vec<u8>,
+    /// The options, on the wire.
+    options: Vec<u8>,
+    /// COUNT: how many keys make a page.
+    wanted: u64,
 }
 
-/// The shard's page with the cursor of the next one.
-fn turn(steps: &Steps, place: Cursor, page: &[u8]) -> Vec<u8> {
-    if frame::is_error(page) {
-        return page.to_vec();
+/// One shard's part of a page.
+struct ShardPage<'a> {
+    /// The shard's cursor to go on with.
+    inner: u64,
+    /// Its keys on the wire.
+    keys: Vec<&'a [u8]>,
+}
+
+impl Scan {
+    fn new(request: &Request<'_>) -> Self {
+        let mut head = Vec::new();
+        write::array_head_into(&mut head, request.len());
+        head.extend_from_slice(request.wire_arg(0));
+        let options = (2..request.len()).flat_map(|index| request.wire_arg(index)).copied();
+        Self { head, options: options.collect(), wanted: count(request) }
     }
-    let parts = elements(page).and_then(|mut parts| {
-        let inner = std::str::from_utf8(frame::text(parts.next()?)?).ok()?.parse().ok()?;
-        Some((inner, parts.next()?))
-    });
-    let next = steps.with(|worker, number| match parts {
-        Some((inner, keys)) => {
-            let pool = worker.pool_of(number);
-            let shards = pool.config.servers.len();
-            match place.after(inner, shards, |shard| is_in(pool, shard)) {
-                Some(next) => next.number(shards).map(|number| (number, keys)),
-                None => Some((0, keys)),
+
+    /// The page from `place` on. A shard that ends leaves room for the next one's keys, so that a
+    /// small keyspace is one page as it is in Redis. Each shard does as much at once as COUNT asks.
+    async fn page(&self, steps: &Steps, mut place: Cursor) -> Vec<u8> {
+        let first = place;
+        let (mut keys, mut count) = (Vec::new(), 0);
+        loop {
+            let reply = steps.ask(place.shard, &self.request(place.inner)).await;
+            let next = read_page(&reply).and_then(|page| {
+                let next = turn(steps, place, page.inner)?;
+                count += page.keys.len();
+                page.keys.iter().for_each(|key| keys.extend_from_slice(key));
+                Some(next)
+            });
+            match next {
+                // What was gathered is not lost; what is wrong shows when the client goes on.
+                None if place != first => {
+                    let number = place.shard as u64;
+                    return steps.reply(|writer| write_page(writer, number, count, &keys));
+                }
+                None if frame::is_error(&reply) => return reply.to_vec(),
+                None => return refuse_page(steps, place.shard),
+                Some((Some(start), _)) if start.inner == 0 && (count as u64) < self.wanted => {
+                    place = start;
+                }
+                Some((_, number)) => {
+                    return steps.reply(|writer| write_page(writer, number, count, &keys));
+                }
             }
         }
-        None => None,
-    });
-    match next {
-        Some((number, keys)) => steps.reply(|writer| {
-            writer.array(2);
-            writer.bulk(number.to_string().as_bytes());
-            writer.raw(keys);
-        }),
-        None => refuse_page(steps, place.shard),
     }
+
+    fn request(&self, inner: u64) -> Vec<u8> {
+        let mut wire = self.head.clone();
+        write::bulk_into(&mut wire, inner.to_string().as_bytes());
+        wire.extend_from_slice(&self.options);
+        wire
+    }
+}
+
+/// COUNT as the shards will read it; they refuse a bad one.
+fn count(request: &Request<'_>) -> u64 {
+    let mut index = 2;
+    let mut count = PAGE;
+    while index + 1 < request.len() {
+        if request.arg(index).eq_ignore_ascii_case(b"COUNT") {
+            let digits = std::str::from_utf8(request.arg(index + 1)).ok();
+            count = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        }
+        index += 2;
+    }
+    count
+}
+
+/// `None` for an error, or what is no page.
+fn read_page(reply: &[u8]) -> Option<ShardPage<'_>> {
+    let mut parts = elements(reply)?;
+    let inner = std::str::from_utf8(frame::text(parts.next()?)?).ok()?.parse().ok()?;
+    Some(ShardPage { inner, keys: elements(parts.next()?)?.collect() })
+}
+
+/// The place that follows a shard's page and its number; `None` when no number stands for it.
+fn turn(steps: &Steps, place: Cursor, inner: u64) -> Option<(Option<Cursor>, u64)> {
+    steps.with(|worker, number| {
+        let pool = worker.pool_of(number);
+        let shards = pool.config.servers.len();
+        match place.after(inner, shards, |shard| is_in(pool, shard)) {
+            Some(next) => Some((Some(next), next.number(shards)?)),
+            None => Some((None, 0)),
+        }
+    })
+}
+
+fn write_page(writer: &mut Writer<'_>, cursor: u64, count: usize, keys: &[u8]) {
+    writer.array(2);
+    writer.bulk(cursor.to_string().as_bytes());
+    writer.array(count);
+    writer.raw(keys);
 }
 
 fn refuse_page(steps: &Steps, shard: usize) -> Vec<u8> {
@@ -134,6 +191,9 @@ fn pick(candidates: &[(usize, u64)], random: u64) -> Option<usize> {
         None => true,
     })
 }
+
+/// COUNT when it is not given, as in Redis.
+const PAGE: u64 = 10;
 
 #[cfg(test)]
 mod tests {

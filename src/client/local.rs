@@ -24,6 +24,8 @@ impl Worker {
                 self.finish_session(number);
             }
             Local::Reset => self.reset(number),
+            Local::Cluster => self.cluster(number, request),
+            Local::ClusterMode => self.cluster_mode(number),
             Local::Ping if self.is_in_subscriber_mode(number) => {
                 self.ping_subscribed(number, request)
             }

@@ -112,6 +112,30 @@ impl SplitBuffers {
     }
 }
 
+/// The parts of a command that is split over these shards of its keys, each with its shard, and how
+/// their replies become one.
+pub(crate) fn parts(
+    spec: &Spec,
+    request: &Request<'_>,
+    keys: &[u32],
+    mut shards: Vec<u16>,
+    servers: usize,
+) -> (Vec<(usize, Vec<u8>)>, Merge) {
+    let mut split = SplitBuffers::default();
+    let count = split.sort(keys, &mut shards, servers);
+    let merge = match merge_kind(spec) {
+        MergeKind::Interleave => Merge::interleave(shards, count),
+        kind => Merge::new(kind, count),
+    };
+    let mut parts = vec![(0, Vec::new()); count];
+    for (shard, firsts) in split.by_shard.iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
+        let (place, part) = &mut parts[usize::from(split.part_of[shard])];
+        *place = shard;
+        write_part(part, request, firsts, group_of(spec));
+    }
+    (parts, merge)
+}
+
 /// Writes the command with only the groups of arguments that start at `firsts`.
 fn write_part(out: &mut Vec<u8>, request: &Request<'_>, firsts: &[u32], group: usize) {
     write::array_head_into(out, 1 + firsts.len() * group);

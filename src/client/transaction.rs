@@ -19,6 +19,7 @@ mod begin;
 mod exec;
 mod own;
 mod queue;
+mod scattered;
 mod settle;
 
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub struct Transaction {
     phase: Phase,
     /// Where it takes place; unknown before the first key.
     home: Option<Home>,
+    /// Where EXEC was sent.
+    shard: Option<usize>,
     /// [`crate::worker::PoolState::moves`] when it began.
     moves: u32,
     /// What EXEC answers instead of the shard's reply, a whole frame; nothing is applied then.
@@ -52,6 +55,8 @@ pub struct Transaction {
     queued: u32,
     /// Those of them that concern the session and not the shard.
     own: Vec<own::OwnCommand>,
+    /// Whether its keys live on several shards, each of which executes its part.
+    is_scattered: bool,
     /// Whether the private link is not to be lent again as it is.
     altered: bool,
     /// Whether a WATCH may not have been answered yet.
@@ -82,6 +87,7 @@ impl Transaction {
         Self {
             phase,
             home: None,
+            shard: None,
             moves,
             conclusion: None,
             fault: None,
@@ -91,6 +97,7 @@ impl Transaction {
             first: 0,
             queued: 0,
             own: Vec::new(),
+            is_scattered: false,
             altered: false,
             watch_in_flight: false,
         }
@@ -148,7 +155,7 @@ impl Worker {
     ) -> bool {
         let Some(transaction) = &self.sessions[number as usize].transaction else { return true };
         if transaction.phase == Phase::Watching {
-            return self.admits_while_watching(number, spec, request);
+            return self.admits_while_watching(number, spec);
         }
         match spec.handling {
             Handling::Transaction if spec.name != "unwatch" => return true,

@@ -14,15 +14,18 @@ pub mod learned;
 mod parse;
 pub mod reference;
 mod resolve;
+mod script;
 mod search;
 pub mod spec;
 pub mod table;
+mod treatment;
 
 pub use bits::{Categories, Flags, KeyFlags};
 pub use gather::Gather;
 pub use keys::{KeyError, KeyPositions};
 pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
+pub use script::Script;
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
     Spec,

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::docs;
-use super::spec::{Handling, Keys, ResponsePolicy, Spec};
+use super::spec::{Handling, Keys, Local, ResponsePolicy, Spec};
 use super::table;
+use super::treatment;
 
 /// The page, whole.
 pub fn markdown() -> String {
@@ -28,21 +29,27 @@ fn row(spec: &Spec, page: &mut String) {
 
 fn treatment(spec: &Spec) -> String {
     let words = match spec.handling {
-        Handling::Keyed => "by key",
-        Handling::KeyedUnlessBlocking => "by key; with BLOCK on a link of its own",
+        Handling::Keyed => treatment::keyed(spec),
+        Handling::KeyedUnlessBlocking => {
+            "by key; with BLOCK on a link of its own; streams of several shards in steps, if `cross_shard` allows"
+        }
         Handling::Sort => "by key, if BY and GET stay on its shard",
         Handling::Split => return format!("split by key, {}", merged(spec.response_policy)),
         Handling::FanOut => return format!("all shards, {}", merged(spec.response_policy)),
         Handling::Gather(gather) => return format!("all shards, {}", gather.describe()),
+        Handling::Script(script) => script.describe(),
         Handling::AnyShard => "any shard",
-        Handling::Local(_) => "answered here",
-        Handling::Transaction => "a transaction on one shard, as docs/transactions.md says",
+        Handling::Local(Local::Cluster | Local::ClusterMode) => {
+            "with `cluster_emulation`: answered here, as the one node; otherwise refused"
+        }
+        Handling::Local(_) => treatment::local(spec),
+        Handling::Transaction => treatment::transaction(spec),
         Handling::Blocking if spec.keys == Keys::None => {
             "all shards, each on a link of its own; least"
         }
         Handling::Blocking => "by key, on a link of its own",
         Handling::Scan => "one shard after the other, by a cursor over all",
-        Handling::Subscription => "published and listened to as docs/pubsub.md says",
+        Handling::Subscription => treatment::subscription(spec),
         Handling::Refused(reason) => return format!("refused: {reason}"),
     };
     words.to_owned()
@@ -90,14 +97,19 @@ This page is written from the table that circlet itself uses (`src/command/table
 it so. `CIRCLET_WRITE_DOCS=1 cargo test --test command_table` writes it anew.
 
 - **by key**: sent to the shard its keys live on. Keys on several shards are refused with
-  `-CROSSSLOT`; a hash tag (`hash_tag`) keeps keys together. A script without keys goes to any shard.
+  `-CROSSSLOT`, which names two of them; a hash tag (`hash_tag`) keeps keys together, and
+  `cross_shard: allow` lets many commands be done [in steps](cross-shard.md).
 - **split by key**: keys may live anywhere; each shard gets its part, and the replies become one.
 - **all shards**: sent to every shard, and the replies become one.
 - **any shard**: every shard gives the same answer, and one is asked.
+- **on a link of its own**: the command may wait, or leaves state on a connection; no other client's
+  commands [wait behind it](blocking.md).
+- **session state**: it concerns this client alone, as on a connection to one Redis.
 - **answered here**: no shard is asked.
 - **refused**: circlet answers with an error that says why, and the connection lives on.
 
-A command that is not on this page gets Redis's own `-ERR unknown command`.
+A command that is not on this page is learned from the shards' own COMMAND and goes by its keys; one
+that no shard knows gets Redis's own `-ERR unknown command`.
 ";
 
 #[cfg(test)]

@@ -35,13 +35,8 @@ impl CommandError {
         let mut text = match self {
             Self::Unknown => unknown(request),
             Self::UnknownSubcommand => unknown_subcommand(request),
-            // Whatever is wrong with an EXEC, Redis takes it for the end of a transaction.
-            Self::WrongArity(spec) if spec.name == "exec" => {
-                format!("EXECABORT Transaction discarded because of: {WRONG_ARITY} 'exec' command")
-                    .into_bytes()
-            }
             Self::WrongArity(spec) => {
-                format!("ERR {WRONG_ARITY} '{}' command", spec.name).into_bytes()
+                format!("ERR wrong number of arguments for '{}' command", spec.name).into_bytes()
             }
         };
         for byte in text.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')) {
@@ -57,8 +52,6 @@ impl CommandError {
         out.extend_from_slice(b"\r\n");
     }
 }
-
-const WRONG_ARITY: &str = "wrong number of arguments for";
 
 fn unknown(request: &Request<'_>) -> Vec<u8> {
     let name = shown(request.arg(0), SHOWN);

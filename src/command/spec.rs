@@ -2,6 +2,7 @@
 
 use super::bits::{Categories, Flags, KeyFlags};
 use super::gather::Gather;
+use super::script::Script;
 
 /// What the table says of one command or subcommand.
 #[derive(Debug, PartialEq)]
@@ -168,6 +169,8 @@ pub enum Handling {
     Gather(Gather),
     /// Sent to one shard, any.
     AnyShard,
+    /// Runs or keeps scripts and functions.
+    Script(Script),
     /// Answered by circlet.
     Local(Local),
     /// Opens, fills or ends a transaction.
@@ -242,6 +245,8 @@ locals! {
     AclWhoAmI,
     AclLog,
     AclChange,
+    Cluster,
+    ClusterMode,
 }
 
 /// Redis's request_policy command tip.

@@ -101,6 +101,7 @@ fn blank(name: &str) -> Pool {
         server_failure_limit: 0,
         ejection: Ejection::Skip,
         cross_shard: CrossShard::Refuse,
+        cluster_emulation: false,
         heartbeat_interval: Duration::ZERO,
         heartbeat_timeout: Duration::ZERO,
         heartbeat_successes: 0,
@@ -117,6 +118,7 @@ fn blank(name: &str) -> Pool {
         pubsub_output_soft_seconds: 0,
         link_output_limit: 0,
         private_links: 0,
+        script_cache: 0,
         client_pipeline_limit: 0,
     }
 }

@@ -182,6 +182,13 @@ pub static KEYS: &[Key] = &[
         twemproxy: "Splits MGET, MSET, DEL, UNLINK and TOUCH; sends all else to the shard of the first key.",
     },
     Key {
+        name: "cluster_emulation",
+        default: Without::Text("false"),
+        takes: Takes::Boolean(|pool, on| pool.cluster_emulation = on),
+        meaning: "Whether clients in cluster mode are served: CLUSTER SLOTS and its like show them one node, the address that they connected to, which owns all slots. Set `hash_tag: \"{}\"` as well, so that keys which share a slot by their tag share a shard.",
+        twemproxy: NEW,
+    },
+    Key {
         name: "heartbeat_interval",
         default: Without::Text("1000"),
         takes: Takes::Milliseconds(POSITIVE_INT, |pool, time| pool.heartbeat_interval = time),
@@ -293,6 +300,13 @@ pub static KEYS: &[Key] = &[
         default: Without::Text("4096"),
         takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.private_links = number as u32),
         meaning: "How many connections of one worker to one shard sessions may have to themselves: each client that waits (BLPOP), watches (WATCH) or has a MULTI open over several round trips has one.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "script_cache",
+        default: Without::Text("64mb"),
+        takes: Takes::Size(0..=MAX_SIZE, |pool, size| pool.script_cache = size),
+        meaning: "How many bytes of scripts that clients loaded are kept, to be loaded into shards that lack them; past it the oldest are dropped.",
         twemproxy: NEW,
     },
     Key {

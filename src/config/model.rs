@@ -62,6 +62,8 @@ pub struct Pool {
     pub ejection: Ejection,
     /// What becomes of commands whose keys live on several shards.
     pub cross_shard: CrossShard,
+    /// Whether clients in cluster mode are served: circlet is shown to them as a cluster's one node.
+    pub cluster_emulation: bool,
     /// The time between two heartbeats to one shard.
     pub heartbeat_interval: Duration,
     /// How long a heartbeat may go unanswered.
@@ -99,6 +101,8 @@ pub struct Pool {
     pub client_pipeline_limit: u32,
     /// `private_links`: of one worker to one shard.
     pub private_links: u32,
+    /// Bytes of scripts that are kept for shards that lack them.
+    pub script_cache: u64,
 }
 
 /// A shard as configured.

@@ -17,6 +17,7 @@ use bytes::BytesMut;
 
 use super::connect::Identity;
 use super::fault::LinkFault;
+use super::scripts::Loaded;
 use crate::outbox::{Outbox, WRITE_THROUGH};
 use crate::resp::ReplyScanner;
 use crate::socket::Socket;
@@ -70,6 +71,8 @@ pub struct Link {
     /// Whether an order to the shard about this connection may be under way (CLIENT UNBLOCK):
     /// whoever has it next must not get the order's effect.
     pub is_marked: bool,
+    /// The scripts and functions that were loaded over this connection.
+    pub loaded: Loaded,
 }
 
 /// Whose a link is.
@@ -139,6 +142,10 @@ pub enum Part {
     Blocking,
     /// The answer to CLIENT ID on a link that will wait; the sequence number is the link's.
     ClientId,
+    /// The answer to EVALSHA, which may be that the script is unknown.
+    Script,
+    /// The answer to a script that circlet loads itself.
+    ScriptLoaded,
 }
 
 /// A reply of which some bytes are still to come.
@@ -178,6 +185,7 @@ impl Link {
             patient: false,
             client_id: None,
             is_marked: false,
+            loaded: Loaded::default(),
         }
     }
 

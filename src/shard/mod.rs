@@ -11,3 +11,4 @@ pub mod lessons;
 pub mod link;
 pub mod monitor;
 pub mod pool_judge;
+pub mod scripts;

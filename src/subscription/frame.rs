@@ -12,7 +12,7 @@ pub enum Heard<'a> {
         /// The channel, or the pattern that matched.
         name: &'a [u8],
     },
-    /// The confirmation of one name of a command; the command's name.
+    /// The confirmation of one name of a command; the command's name, or `pong`.
     Confirmed(&'a [u8]),
     /// A command failed as a whole; the text of the error.
     Refused(&'a [u8]),
@@ -22,6 +22,7 @@ pub enum Heard<'a> {
 pub fn read(frame: &[u8]) -> Option<Heard<'_>> {
     let rest = match frame.split_first()? {
         (b'-', text) => return Some(Heard::Refused(text.strip_suffix(b"\r\n")?)),
+        (b'+', b"PONG\r\n") => return Some(Heard::Confirmed(b"pong")),
         (b'*', rest) => &rest[rest.iter().position(|&byte| byte == b'\n')? + 1..],
         _ => return None,
     };
@@ -32,7 +33,7 @@ pub fn read(frame: &[u8]) -> Option<Heard<'_>> {
             return Some(Heard::Message { kind, name });
         }
     }
-    word.ends_with(b"subscribe").then_some(Heard::Confirmed(word))
+    (word.ends_with(b"subscribe") || word == b"pong").then_some(Heard::Confirmed(word))
 }
 
 /// The bulk string at the start of `bytes`, and what follows it.
@@ -61,6 +62,9 @@ mod tests {
         assert_eq!(read(message), Some(Heard::Message { kind: Kind::Shard, name: b"" }));
         let confirmed = b"*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:0\r\n";
         assert_eq!(read(confirmed), Some(Heard::Confirmed(b"punsubscribe")));
+        // PING is answered by where the link stands.
+        assert_eq!(read(b"+PONG\r\n"), Some(Heard::Confirmed(b"pong")));
+        assert_eq!(read(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"), Some(Heard::Confirmed(b"pong")));
         assert_eq!(read(b"-NOPERM no\r\n"), Some(Heard::Refused(b"NOPERM no")));
     }
 

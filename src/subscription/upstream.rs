@@ -22,6 +22,10 @@ pub struct Upstream {
     pub is_up: bool,
     /// Whether a task waits to open it anew.
     pub is_reviving: bool,
+    /// Whether a task looks after it from time to time.
+    pub is_watched: bool,
+    /// Whether the shard has said anything since that task last looked.
+    pub was_heard: bool,
     /// Commands ever sent.
     sent: u64,
     /// Those of them that are confirmed or lost.
@@ -51,6 +55,8 @@ pub enum Verb {
     Subscribe,
     /// UNSUBSCRIBE and its kin.
     Unsubscribe,
+    /// Neither: whether the shard is still there. The kind has no meaning.
+    Ping,
 }
 
 impl Upstream {
@@ -62,6 +68,14 @@ impl Upstream {
         names.iter().for_each(|name| write::bulk_into(out, name));
         self.sent += 1;
         self.unconfirmed.push_back(Sent { verb, kind, names: names.into(), left: names.len() });
+    }
+
+    /// Appends a PING to `out`, and enters it.
+    pub fn ping(&mut self, out: &mut Vec<u8>) {
+        write::command(out, &["PING"]);
+        self.sent += 1;
+        let (verb, kind) = (Verb::Ping, Kind::Channel);
+        self.unconfirmed.push_back(Sent { verb, kind, names: Rc::default(), left: 1 });
     }
 
     /// Lets `session` wait until all that was sent so far is confirmed; false when it is.
@@ -117,6 +131,7 @@ fn word(verb: Verb, kind: Kind) -> &'static str {
     match verb {
         Verb::Subscribe => kind.subscribe(),
         Verb::Unsubscribe => kind.unsubscribe(),
+        Verb::Ping => "pong",
     }
 }
 
@@ -146,6 +161,21 @@ mod tests {
         assert!(matches!(upstream.confirm(b"unsubscribe"), Ok(Some(_))));
         assert_eq!(upstream.next_ready(), Some(3));
         assert!(upstream.confirm(b"unsubscribe").is_err());
+    }
+
+    #[test]
+    fn an_answer_to_ping_confirms_nothing_else() {
+        let mut upstream = Upstream::default();
+        let mut out = Vec::new();
+        upstream.ping(&mut out);
+        upstream.send(Verb::Subscribe, Kind::Channel, &[name("a")], &mut out);
+        assert!(out.starts_with(b"*1\r\n$4\r\nPING\r\n*2\r\n$9\r\nsubscribe"));
+        assert!(upstream.wait(1));
+        assert!(upstream.confirm(b"subscribe").is_err());
+        assert!(upstream.confirm(b"pong").is_ok());
+        assert_eq!(upstream.next_ready(), None);
+        assert!(upstream.confirm(b"subscribe").is_ok());
+        assert_eq!(upstream.next_ready(), Some(1));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::route::ring::Ring;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{Failure, ShardHealth, State};
 use crate::shard::link::{Link, LinkState, Owner, Part, Pending};
+use crate::shard::scripts::Loaded;
 
 impl Worker {
     /// Opens the links of the pool's first identity, as `preconnect` wants.
@@ -144,6 +145,7 @@ impl Worker {
         link.partial = None;
         link.wants_write = false;
         (link.client_id, link.is_marked) = (None, false);
+        link.loaded = Loaded::default();
         link.back_off(&fault);
         link.wake();
         // Redis closes idle connections by its own `timeout`: that is no failure of the shard.

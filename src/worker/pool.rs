@@ -15,6 +15,7 @@ use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
+use crate::shard::scripts::Seen;
 use crate::subscription::Hub;
 
 /// The pool's configuration, who is in, and the links that are open.
@@ -51,6 +52,8 @@ pub struct PoolState {
     pub monitors: Monitors,
     /// Who listens to what.
     pub hub: Hub,
+    /// The scripts that came with EVAL.
+    pub seen_scripts: Seen,
 }
 
 impl PoolState {
@@ -66,6 +69,7 @@ impl PoolState {
             apart: [vec![None; config.servers.len()], vec![None; config.servers.len()]],
             openness: Openness::default(),
             monitors: Monitors::default(),
+            seen_scripts: Seen::default(),
             learned: Arc::default(),
             hub: Hub::new(config.servers.len()),
             request_limits: RequestLimits {

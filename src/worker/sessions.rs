@@ -272,6 +272,8 @@ impl Worker {
             Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
             Part::Published => self.count_published(pending, frame),
             Part::Blocking => self.unblocked(pending.session, pending.sequence, frame),
+            Part::Script => self.script_answered(pending, frame),
+            Part::ScriptLoaded => self.script_loaded(pending, &frame),
             Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }

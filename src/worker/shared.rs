@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
@@ -22,6 +23,8 @@ pub struct Shared {
     pub started_at: SystemTime,
     /// What tells this run of the process from all others: 40 hexadecimal digits, as in Redis.
     pub run_id: String,
+    /// The scripts of each pool.
+    pub scripts: Vec<ScriptCache>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -37,8 +40,8 @@ pub struct ClientPlace {
 }
 
 impl Shared {
-    /// For the workers behind these inboxes.
-    pub fn new(inboxes: Vec<UnboundedSender<Message>>) -> Self {
+    /// For the workers behind these inboxes; a cache of scripts for each pool.
+    pub fn new(inboxes: Vec<UnboundedSender<Message>>, scripts: Vec<ScriptCache>) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
         Self {
@@ -47,6 +50,7 @@ impl Shared {
             started,
             started_at,
             run_id,
+            scripts,
             inboxes,
         }
     }

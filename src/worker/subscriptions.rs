@@ -83,7 +83,9 @@ impl Worker {
             self.revive_later(pool, shard);
             return Err(fault);
         }
-        self.pools[pool].hub.upstreams[shard].is_up = true;
+        let upstream = &mut self.pools[pool].hub.upstreams[shard];
+        (upstream.is_up, upstream.was_heard) = (true, true);
+        self.watch_upstream(pool, shard);
         for kind in Kind::ALL {
             let names: Vec<Name> = self.pools[pool].hub.wanted(kind, shard).cloned().collect();
             self.send_upstream(pool, shard, Verb::Subscribe, kind, &names);
@@ -107,6 +109,7 @@ impl Worker {
     pub(super) fn hear(&mut self, number: u32, frame: &Frame<'_>) -> bool {
         let link = &self.links[number as usize];
         let (pool, shard) = (link.pool, link.shard);
+        self.pools[pool].hub.upstreams[shard].was_heard = true;
         match subscription::read(frame.bytes()) {
             Some(Heard::Message { kind, name }) => self.spread(pool, kind, name, frame),
             Some(Heard::Confirmed(by)) => {
@@ -155,6 +158,10 @@ impl Worker {
     /// A shard has refused a command: those that wait for its names read the shard's error.
     #[cold]
     fn refused(&mut self, pool: usize, shard: usize, sent: &Sent, text: &str) {
+        if sent.verb == Verb::Ping {
+            // A shard that is busy is still there.
+            return;
+        }
         tracing::warn!(
             pool = self.pools[pool].config.name,
             shard = self.pools[pool].config.servers[shard].name,
@@ -195,6 +202,46 @@ impl Worker {
             self.revive_later(pool, shard);
         }
         self.tell_waiting(pool, shard, &Told::Lost(text));
+    }
+
+    /// Looks after the link for as long as it is up: a connection that died without a word would
+    /// say no more for ever, and nobody who only listens would notice.
+    fn watch_upstream(&mut self, pool: usize, shard: usize) {
+        let upstream = &mut self.pools[pool].hub.upstreams[shard];
+        if std::mem::replace(&mut upstream.is_watched, true) {
+            return;
+        }
+        let config = &self.pools[pool].config;
+        let pause = (config.heartbeat_interval * WATCH_HEARTBEATS).max(config.heartbeat_timeout);
+        let this = self.this.clone();
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(worker) = this.upgrade() else { return };
+                if !worker.borrow_mut().upstream_lives(pool, shard) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Fails the link when nothing came since the last time, the answer to PING included, and
+    /// asks for another one otherwise; false when the link is not up any more.
+    fn upstream_lives(&mut self, pool: usize, shard: usize) -> bool {
+        let upstream = &mut self.pools[pool].hub.upstreams[shard];
+        let Some(number) = upstream.link.filter(|_| upstream.is_up) else {
+            upstream.is_watched = false;
+            return false;
+        };
+        if !std::mem::replace(&mut upstream.was_heard, false) {
+            upstream.is_watched = false;
+            self.fail_link(number, LinkFault::ReplyTimeout);
+            return false;
+        }
+        let link = &mut *self.links[number as usize];
+        link.output.write_with(&mut self.spare, |out| upstream.ping(out));
+        self.ready.link(link, number);
+        true
     }
 
     /// Tries again in a moment.
@@ -253,5 +300,8 @@ const PUSH: &[u8] = b">";
 const SHARE_FROM: usize = 4 * 1024;
 /// Names in one command to a shard: one of 100,000 would hold it up for others.
 const NAMES_AT_ONCE: usize = 500;
+/// A link that listens is asked for a sign of life each time so many heartbeats have passed, for
+/// at least one `heartbeat_timeout`.
+const WATCH_HEARTBEATS: u32 = 10;
 /// A link that failed is tried again after this; its own back-off may make it wait longer.
 const REVIVE_AFTER: std::time::Duration = std::time::Duration::from_millis(50);

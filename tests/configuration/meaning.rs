@@ -50,7 +50,9 @@ fn every_key_reaches_its_own_field() {
   server_retry_timeout: 6\n  server_failure_limit: 7\n  key_bytes: unsigned\n  ejection: rebuild
   heartbeat_interval: 8\n  heartbeat_timeout: 9\n  heartbeat_successes: 10\n  connect_timeout: 11
   max_bulk: 12\n  max_arguments: 13\n  max_inline: 14\n  max_command: 15\n  max_reply: 16
-  max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  pubsub_output_limit: 22\n  pubsub_output_soft_limit: 23\n  pubsub_output_soft_seconds: 24\n  client_pipeline_limit: 20\n  cross_shard: allow\n  auth: shard\n  private_links: 21\n";
+  max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  pubsub_output_limit: 22
+  pubsub_output_soft_limit: 23\n  pubsub_output_soft_seconds: 24\n  client_pipeline_limit: 20
+  cross_shard: allow\n  auth: shard\n  cluster_emulation: true\n  private_links: 21\n  script_cache: 25\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -98,7 +100,9 @@ fn every_key_reaches_its_own_field() {
         pubsub_output_soft_seconds: 24,
         client_pipeline_limit: 20,
         private_links: 21,
+        script_cache: 25,
         cross_shard: config::CrossShard::Allow,
+        cluster_emulation: true,
     };
     assert_eq!(only_pool(typed), expected);
 }

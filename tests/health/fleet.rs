@@ -52,7 +52,9 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         link_output_limit: 1 << 20,
         client_pipeline_limit: 1024,
         private_links: 1024,
+        script_cache: 0,
         cross_shard: circlet::config::CrossShard::Refuse,
+        cluster_emulation: false,
     }
 }
 

@@ -5,6 +5,7 @@ mod bad_clients;
 mod bad_shards;
 mod blocking;
 mod clients;
+mod cluster;
 mod demo;
 mod ejection;
 mod every_command;
@@ -16,7 +17,9 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+mod scripts;
 
 mod sessions;
+mod transactions;
 mod users;
 mod whole_keyspace;

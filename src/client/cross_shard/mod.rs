@@ -142,13 +142,17 @@ impl Steps {
 
     /// Sends commands in one piece between MULTI and EXEC; EXEC's reply. Nothing of others comes
     /// between them, on the link or on the shard.
-    async fn ask_at_once(&self, shard: usize, commands: &[Vec<u8>]) -> Bytes {
+    pub(super) fn ask_at_once(
+        &self,
+        shard: usize,
+        commands: &[Vec<u8>],
+    ) -> impl Future<Output = Bytes> + use<> {
         // Replies of a transaction's inside say nothing that EXEC's does not.
         drop(self.ask_args(shard, &[b"MULTI"]));
         for command in commands {
             drop(self.ask(shard, command));
         }
-        self.ask_args(shard, &[b"EXEC"]).await
+        self.ask_args(shard, &[b"EXEC"])
     }
 }
 

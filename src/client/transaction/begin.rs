@@ -8,7 +8,7 @@
 use super::{MULTI, OK, Phase, Transaction, UNWATCH};
 use crate::client::session::Special;
 use crate::client::split::positions;
-use crate::command::{Handling, Local, Spec, keys};
+use crate::command::{Handling, Local, Spec};
 use crate::reply::slots::Frame;
 use crate::resp::{Request, write};
 use crate::shard::link::Part;
@@ -111,41 +111,22 @@ impl Worker {
     }
 
     /// What a session that watches keys, and is not behind MULTI, may have handled as usual now.
-    pub(super) fn admits_while_watching(
-        &mut self,
-        number: u32,
-        spec: &'static Spec,
-        request: &Request<'_>,
-    ) -> bool {
+    pub(super) fn admits_while_watching(&mut self, number: u32, spec: &'static Spec) -> bool {
         match spec.handling {
             Handling::Transaction => return true,
             Handling::Local(Local::Quit | Local::Reset) => return self.leave_transaction(number),
-            Handling::Blocking => return self.refuse_waiting(number, spec),
-            Handling::KeyedUnlessBlocking if keys::blocks(request) => {
-                return self.refuse_waiting(number, spec);
-            }
             _ => {}
         }
-        let in_flight = |worker: &mut Self, set: Option<bool>| {
-            let transaction = &mut worker.sessions[number as usize].transaction;
-            transaction.as_mut().is_some_and(|transaction| {
-                let before = transaction.watch_in_flight;
-                transaction.watch_in_flight = set.unwrap_or(before);
-                before
-            })
-        };
-        if in_flight(self, None) {
+        let transaction = &self.sessions[number as usize].transaction;
+        if transaction.as_ref().is_some_and(|transaction| transaction.watch_in_flight) {
             if !self.is_drained(number) {
                 return false;
             }
-            in_flight(self, Some(false));
+            if let Some(transaction) = &mut self.sessions[number as usize].transaction {
+                transaction.watch_in_flight = false;
+            }
         }
         true
-    }
-
-    fn refuse_waiting(&mut self, number: u32, spec: &Spec) -> bool {
-        self.refuse(number, spec, "its session watches keys; send UNWATCH or EXEC before it");
-        false
     }
 
     /// The private link learns of the database and the version of RESP that the session has chosen

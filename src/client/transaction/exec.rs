@@ -14,6 +14,7 @@ impl Worker {
         let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
         match (transaction.phase, transaction.conclusion.take()) {
             (Phase::Collecting, Some(conclusion)) => self.end_here(number, &conclusion),
+            (Phase::Collecting, None) if transaction.is_scattered => self.exec_scattered(number),
             (Phase::Collecting, None) => self.exec_in_one_piece(number),
             (_, Some(conclusion)) => self.end_on_private(number, DISCARD, Some(conclusion)),
             (_, None) => self.end_on_private(number, EXEC, None),
@@ -32,9 +33,7 @@ impl Worker {
 
     /// An EXEC that is malformed discards the transaction, as in Redis.
     pub(super) fn abort(&mut self, number: u32, text: &[u8]) {
-        let text = String::from_utf8_lossy(text);
-        let why = text.strip_prefix("ERR ").unwrap_or(&text);
-        let conclusion = error_frame(&format!("EXECABORT Transaction discarded because of: {why}"));
+        let conclusion = error_frame(&String::from_utf8_lossy(text));
         let session = &self.sessions[number as usize];
         let is_watching = session
             .transaction
@@ -77,6 +76,7 @@ impl Worker {
             let why = self.pool_of(number).nobody_in();
             return self.fail_exec(number, why);
         };
+        transaction.shard = Some(shard);
         let concerns_session = !transaction.own.is_empty();
         let selects = transaction.selects();
         let last = if concerns_session { Part::Conclusion } else { Part::Whole };
@@ -130,6 +130,7 @@ impl Worker {
         session.pause = Pause::Procedure;
         if let Some(transaction) = &mut session.transaction {
             transaction.phase = Phase::Ending;
+            transaction.shard = transaction.home.as_ref().map(|home| home.shard);
             transaction.conclusion = conclusion;
         }
         self.send_private(number, sequence, Part::Conclusion, Frame::Small(request));

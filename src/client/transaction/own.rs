@@ -2,9 +2,11 @@
 //! circlet puts its own answer where the shard's stands in the reply to EXEC.
 
 use super::Transaction;
+use crate::client::publish::integer;
 use crate::command::{self, Handling};
 use crate::resp::reply::elements;
-use crate::resp::{Request, RequestScanner, Scan, write};
+use crate::resp::{Protocol, Request, RequestScanner, Scan, Writer, write};
+use crate::subscription::Kind;
 use crate::worker::Worker;
 
 /// A command that circlet answers, or heeds the answer to.
@@ -19,6 +21,8 @@ pub(super) struct OwnCommand {
 enum What {
     /// Answered here; its bytes.
     Answer(Vec<u8>),
+    /// PUBLISH: the shard counts circlet's links, one Redis would count clients.
+    Publish(Kind, Vec<u8>),
     /// SELECT: executed by the shard, and from then on the session's database.
     Select(u32),
 }
@@ -30,6 +34,10 @@ impl OwnCommand {
 
     pub(super) fn select(index: u32, db: u32) -> Self {
         Self { index, what: What::Select(db) }
+    }
+
+    pub(super) fn publish(index: u32, kind: Kind, channel: &[u8]) -> Self {
+        Self { index, what: What::Publish(kind, channel.to_vec()) }
     }
 
     pub(super) fn selects(&self) -> bool {
@@ -70,11 +78,32 @@ impl Worker {
                     self.sessions[number as usize].db = db;
                     self.take_identity(number);
                 }
+                Some(What::Publish(kind, channel)) => {
+                    self.count_published_within(number, *kind, channel, element, &mut completed);
+                    continue;
+                }
                 Some(What::Select(_)) | None => {}
             }
             completed.extend_from_slice(element);
         }
         Some(completed)
+    }
+
+    fn count_published_within(
+        &self,
+        number: u32,
+        kind: Kind,
+        channel: &[u8],
+        element: &[u8],
+        completed: &mut Vec<u8>,
+    ) {
+        let transaction = &self.sessions[number as usize].transaction;
+        let shard = transaction.as_ref().and_then(|transaction| transaction.shard);
+        let (Some(shard), Some(receivers)) = (shard, integer(element)) else {
+            return completed.extend_from_slice(element);
+        };
+        let audience = self.pool_of(number).hub.registry.audience(kind, channel, shard);
+        Writer::new(completed, Protocol::Resp2).integer(audience.correct(receivers) as i64);
     }
 
     /// Answers a command of the session's apart from its other replies.

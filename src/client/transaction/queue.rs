@@ -8,10 +8,13 @@ use crate::client::intake::frame;
 use crate::client::local::database;
 use crate::client::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{Handling, Local, Spec};
+use crate::command::{Handling, Local, Script, Spec};
+use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::resp::Request;
 use crate::shard::link::Part;
+use crate::shard::scripts::parse_sha;
+use crate::subscription::Kind;
 use crate::worker::Worker;
 
 /// Where a command behind MULTI belongs.
@@ -38,6 +41,7 @@ impl Worker {
             Some(place) => place,
             None => return,
         };
+        let heard = self.publishes_to_listeners(number, spec);
         let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
         if let Some(fault) = &transaction.fault {
             let fault = fault.clone();
@@ -48,6 +52,9 @@ impl Worker {
         }
         let index = transaction.queued;
         transaction.queued += 1;
+        if let Some(kind) = heard {
+            transaction.own.push(OwnCommand::publish(index, kind, request.arg(1)));
+        }
         match place {
             Place::Shard(shard, key) if transaction.home.is_none() => {
                 let key = request.arg(key as usize).to_vec();
@@ -107,9 +114,16 @@ impl Worker {
             | Handling::KeyedUnlessBlocking
             | Handling::Split
             | Handling::Blocking => self.place_by_keys(number, spec, request),
-            Handling::Subscription if PUBLISHING.contains(&spec.name) => {
-                self.place_by_keys(number, spec, request)
+            Handling::Script(script @ (Script::Run | Script::RunLoaded | Script::Call)) => {
+                self.place_script(number, spec, script, request)
             }
+            Handling::Script(_) if is_alone => Some(Place::Any),
+            Handling::Script(_) => self.refuse_within(number, spec, WHOLE_KEYSPACE),
+            // A channel is heard on all shards, a shard channel on its own.
+            Handling::Subscription if spec.name == "spublish" => {
+                self.place_by(number, spec, request, &[1])
+            }
+            Handling::Subscription if spec.name == "publish" => Some(Place::Any),
             Handling::AnyShard | Handling::Transaction => Some(Place::Any),
             Handling::FanOut | Handling::Gather(_) | Handling::Scan if is_alone => Some(Place::Any),
             Handling::FanOut | Handling::Gather(_) | Handling::Scan => {
@@ -131,6 +145,9 @@ impl Worker {
         match local {
             Local::Ping | Local::Echo | Local::Time => Some(Place::Any),
             // The shard says what is wrong with it, in EXEC's reply.
+            Local::Select if self.is_scattered(number) => {
+                self.refuse_within(number, spec, SEVERAL_SHARDS)
+            }
             Local::Select => Some(database(request.arg(1)).map_or(Place::Any, Place::Select)),
             Local::Hello | Local::Auth => self.refuse_within(number, spec, NO_GREETING),
             Local::AclChange
@@ -154,7 +171,19 @@ impl Worker {
         spec: &'static Spec,
         request: &Request<'_>,
     ) -> Option<Place> {
-        let Ok(keys) = positions(spec, request) else { return Some(Place::Any) };
+        match positions(spec, request) {
+            Ok(keys) => self.place_by(number, spec, request, &keys),
+            Err(_) => Some(Place::Any),
+        }
+    }
+
+    fn place_by(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        keys: &[u32],
+    ) -> Option<Place> {
         let Some(&first) = keys.first() else { return Some(Place::Any) };
         let session = &self.sessions[number as usize];
         let home = session.transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
@@ -170,15 +199,81 @@ impl Worker {
             return Some(Place::Shard(place, first));
         };
         let other = home.map_or(request.arg(first as usize), |home| &home.key).to_vec();
+        if self.scatters(number, spec, request, &keys) {
+            return Some(Place::Shard(place, first));
+        }
         self.doom(number);
         self.refuse_cross_slot(number, spec, &other, request.arg(stray as usize));
         None
+    }
+
+    /// By the script's keys; the shard is given what it lacks before the transaction is sent.
+    fn place_script(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        script: Script,
+        request: &Request<'_>,
+    ) -> Option<Place> {
+        let place = self.place_by_keys(number, spec, request)?;
+        let transaction = &self.sessions[number as usize].transaction;
+        let home = transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
+        let shard = match place {
+            Place::Shard(shard, _) => Some(shard),
+            _ => home.map(|home| home.shard).or_else(|| self.pool_of(number).any_shard()),
+        };
+        match (script, shard) {
+            (Script::RunLoaded, Some(shard)) => {
+                if let Some(sha) = parse_sha(request.arg(1)) {
+                    self.ensure_script(number, shard, sha);
+                }
+            }
+            (Script::Call, Some(shard)) => self.ensure_libraries(number, shard),
+            (Script::Run, _) => self.remember_script(number, request.arg(1)),
+            _ => {}
+        }
+        Some(place)
+    }
+
+    /// Whether the command may be executed on other shards than the transaction's first, which then
+    /// is over several.
+    fn scatters(&mut self, number: u32, spec: &Spec, request: &Request<'_>, keys: &[u32]) -> bool {
+        let ring = self.ring_of(number);
+        let shard_of = |key: u32| ring.shard(request.arg(key as usize));
+        let is_whole = keys.iter().all(|&key| shard_of(key) == shard_of(keys[0]));
+        let may = self.pool_of(number).config.cross_shard == CrossShard::Allow
+            && (is_whole || spec.handling == Handling::Split);
+        let Some(transaction) = &mut self.sessions[number as usize].transaction else {
+            return false;
+        };
+        let scatters = may && transaction.phase == Phase::Collecting && !transaction.selects();
+        transaction.is_scattered |= scatters;
+        scatters
+    }
+
+    /// What kind of channel a command publishes to, while anybody listens: the shard's number of
+    /// receivers is then to be corrected.
+    fn publishes_to_listeners(&self, number: u32, spec: &Spec) -> Option<Kind> {
+        let kind = match spec.name {
+            _ if spec.handling != Handling::Subscription => return None,
+            "publish" => Kind::Channel,
+            "spublish" => Kind::Shard,
+            _ => return None,
+        };
+        (!self.pool_of(number).hub.registry.is_empty()).then_some(kind)
     }
 
     fn refuse_within(&mut self, number: u32, spec: &Spec, why: &str) -> Option<Place> {
         self.doom(number);
         self.refuse(number, spec, why);
         None
+    }
+}
+
+impl Worker {
+    fn is_scattered(&self, number: u32) -> bool {
+        let transaction = &self.sessions[number as usize].transaction;
+        transaction.as_ref().is_some_and(|transaction| transaction.is_scattered)
     }
 }
 
@@ -193,7 +288,6 @@ impl Transaction {
     }
 }
 
-const PUBLISHING: [&str; 2] = ["publish", "spublish"];
 const NO_MULTI: &str = "ERR Command not allowed inside a transaction";
 const WHOLE_KEYSPACE: &str =
     "inside of MULTI it could reach one shard only; send it outside of the transaction";
@@ -201,5 +295,6 @@ const NOT_ALONE: &str = "it concerns others than the transaction's shard; send i
                          transaction";
 const NO_LISTENING: &str = "inside of MULTI nothing can be subscribed to or asked about \
                             subscriptions; send it outside of the transaction";
+const SEVERAL_SHARDS: &str = "inside of a MULTI over several shards the database cannot change";
 const NO_GREETING: &str = "who the client is and which RESP it speaks cannot change inside of \
                            MULTI; send it outside of the transaction";

@@ -1,6 +1,7 @@
 //! A transaction whose EXEC is not there when the input is drained: it moves to a private link.
 
 use super::{EXEC, OK, Phase, QUEUED};
+use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::shard::link::Part;
 use crate::worker::Worker;
@@ -15,7 +16,9 @@ impl Worker {
         if transaction.phase != Phase::Collecting || transaction.conclusion.is_some() {
             return;
         }
-        if transaction.home.is_none() || session.closing {
+        // Where a key of another shard may still come, no link is taken.
+        let may_scatter = self.pool_of(number).config.cross_shard == CrossShard::Allow;
+        if transaction.home.is_none() || session.closing || may_scatter {
             return self.answer_collected(number);
         }
         // What the session sent before on the shared link must be done first; it wakes the session.

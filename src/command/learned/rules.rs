@@ -69,10 +69,10 @@ fn handling(spec: &Spec, place: &Place, alone: bool) -> Handling {
     if spec.flags.contains(Flags::PUBSUB) {
         return Handling::Refused(SUBSCRIBES);
     }
-    if spec.flags.contains(Flags::BLOCKING) {
-        return Handling::Blocking;
-    }
+    let may_wait = spec.flags.contains(Flags::BLOCKING);
     match place {
+        Place::Told(_) if may_wait => Handling::Blocking,
+        Place::Untold | Place::Nowhere if may_wait => Handling::Refused(WAITS),
         Place::Untold if alone => Handling::AnyShard,
         Place::Untold => Handling::Refused(UNTOLD),
         Place::Told(_) if splits(spec) => Handling::Split,
@@ -111,6 +111,7 @@ fn splits(spec: &Spec) -> bool {
 
 const UNTOLD: &str = "which of its arguments are keys only its shard can tell, and without that \
                       its shard is not known; send it to that shard itself";
+const WAITS: &str = "it may wait, and for which shard only its keys could tell";
 const CONNECTION: &str = "it concerns the connection to a shard, which many clients share";
 const SUBSCRIBES: &str = "it publishes or subscribes in a way that circlet does not know";
 const ADMINISTERS: &str = "it administers one server; send it to that shard itself";

@@ -80,6 +80,7 @@ fn without_keys_what_leaves_a_trace_is_refused() {
         ("admin", "@admin", "request_policy:all_shards", "administers one server"),
         ("pubsub", "@pubsub", "", "publishes or subscribes"),
         ("write", "@write", "", "writes without naming a key"),
+        ("blocking", "", "", "it may wait"),
     ] {
         refused(read_one(&entry("t.trace", flags, category, tips, NONE, NONE), false), why);
     }

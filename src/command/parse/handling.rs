@@ -2,6 +2,7 @@
 
 use super::Parsed;
 use crate::command::gather::Gather;
+use crate::command::script::Script;
 use crate::command::spec::{Handling, Local, RequestPolicy, ResponsePolicy};
 
 /// The policy that the tip with `prefix` names; the default without such a tip.
@@ -73,6 +74,10 @@ fn special_handling(text: &'static str) -> Parsed<(Handling, Option<ResponsePoli
     if let Some(name) = text.strip_prefix("gather:") {
         let gather = Gather::from_name(name).ok_or_else(|| format!("not gathered: {name}"))?;
         return Ok((Handling::Gather(gather), None));
+    }
+    if let Some(name) = text.strip_prefix("script:") {
+        let script = Script::from_name(name).ok_or_else(|| format!("no such script: {name}"))?;
+        return Ok((Handling::Script(script), None));
     }
     let name = text.strip_prefix("local:").ok_or_else(|| format!("no such handling: {text}"))?;
     let local = Local::from_name(name).ok_or_else(|| format!("not answered here: {name}"))?;

@@ -65,7 +65,7 @@ fn twenty_thousand_clients_that_come_and_go_leave_nothing() {
 }
 
 /// Children inherit it.
-fn raise_the_limit_of_open_files() {
+pub fn raise_the_limit_of_open_files() {
     let limits = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limits.maximum, ..limits };
     setrlimit(Resource::Nofile, raised).expect("up to the hard limit anybody may");

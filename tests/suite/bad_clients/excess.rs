@@ -1,8 +1,6 @@
 //! Clients that ask for too much of one thing: all of it is done, and nobody else waits long.
 
-use std::time::{Duration, Instant};
-
-use crate::harness::{Circlet, Client, Reply, Shard, encode, pool_yaml};
+use crate::harness::{Circlet, Client, PATIENCE, Reply, Shard, encode, eventually, pool_yaml};
 use crate::one_redis::Pair;
 
 #[test]
@@ -17,7 +15,7 @@ fn a_storm_of_wrong_passwords_is_answered_here_and_holds_nobody_up() {
     let guess = [encode(&["AUTH", "guess"]), encode(&["HELLO", "3", "AUTH", "default", "no"])];
     let guesses = guess.concat().repeat(STORM / 2);
     let mut stormers: Vec<Client> = (0..5).map(|_| proxy.client()).collect();
-    let slowest = std::thread::scope(|scope| {
+    let gets = std::thread::scope(|scope| {
         let storms: Vec<_> = stormers
             .iter_mut()
             .map(|client| {
@@ -27,15 +25,14 @@ fn a_storm_of_wrong_passwords_is_answered_here_and_holds_nobody_up() {
                 scope.spawn(move || (0..STORM).for_each(|_| client.expect(WRONG)))
             })
             .collect();
-        let mut slowest = Duration::ZERO;
+        let mut gets = 0;
         while !storms.iter().all(|storm| storm.is_finished()) {
-            let start = Instant::now();
             assert_eq!(served.command(&["GET", "k"]), Reply::bulk("v"));
-            slowest = slowest.max(start.elapsed());
+            gets += 1;
         }
-        slowest
+        gets
     });
-    assert!(slowest < Duration::from_secs(2), "a GET took {slowest:?}");
+    assert!(gets > 10, "only {gets} GETs were answered during the storm");
     let mut admitted = shard.client();
     admitted.command(&["AUTH", "secret"]);
     let told = admitted.command(&["INFO", "commandstats"]).bytes().to_vec();
@@ -62,4 +59,32 @@ fn a_script_of_5_mb_runs_on_every_shard() {
         assert_eq!(pair.same(&["EVALSHA", &sha, "1", key]), b":2\r\n");
     }
     pair.same(&["SCRIPT", "EXISTS", &sha]);
+}
+
+#[test]
+fn a_client_may_listen_to_100_000_channels() {
+    const CHANNELS: usize = 100_000;
+    let mut pair = Pair::start();
+    let channels: Vec<String> = (0..CHANNELS).map(|number| format!("channel:{number}")).collect();
+    let subscribe: Vec<&str> =
+        std::iter::once("SUBSCRIBE").chain(channels.iter().map(String::as_str)).collect();
+    let mut listeners = pair.connect();
+    for client in &mut listeners {
+        // A debug build on a busy machine takes its time over 300,000 confirmations of shards.
+        client.set_patience(6 * PATIENCE);
+        client.send(&encode(&subscribe));
+    }
+    let [ours, theirs] = &mut listeners;
+    for channel in &channels {
+        assert_eq!(ours.read_reply_bytes(), theirs.read_reply_bytes(), "{channel}");
+    }
+    for channel in channels.iter().step_by(5_000) {
+        assert_eq!(pair.same(&["PUBLISH", channel, "hello"]), b":1\r\n");
+        assert_eq!(ours.read_reply_bytes(), theirs.read_reply_bytes(), "{channel}");
+    }
+    drop(listeners);
+    let last = &channels[CHANNELS - 1];
+    eventually("nobody listens", || {
+        pair.through.command(&["PUBLISH", last, "hello"]) == Reply::Integer(0)
+    });
 }

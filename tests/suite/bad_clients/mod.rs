@@ -1,6 +1,6 @@
 //! What clients send that they should not, and what they read.
 
-mod crowds;
+pub mod crowds;
 mod excess;
 mod protocol;
 mod silence;

@@ -45,8 +45,8 @@ fn the_fields_are_those_of_redis_and_true() {
     }
     let mut pair = [&mut ours, &mut theirs].map(|client| lines(client, "CLIENT INFO").remove(0));
     for name in [
-        "name", "flags", "db", "sub", "psub", "ssub", "multi", "events", "cmd",
-        "user", "redir", "resp",
+        "name", "flags", "db", "sub", "psub", "ssub", "multi", "events", "cmd", "user", "redir",
+        "resp",
     ] {
         assert_eq!(field(&pair[0], name), field(&pair[1], name), "{name}");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use super::{Pair, words};
+use super::{Pair, assert_same, words};
 use crate::harness::{Circlet, Client, Reply, Shard, pool_yaml};
 
 const ALLOWED: &str = "hash_tag: \"{}\"\ncross_shard: allow";
@@ -162,6 +162,70 @@ fn results_are_those_of_one_redis() {
     assert!(!keys.iter().any(|key| key.starts_with(b"__circlet")), "{keys:?}");
 }
 
+/// Transactions over keys of several shards.
+const TRANSACTIONS: &[&str] = &[
+    "MULTI",
+    "SET t:1 1",
+    "SET t:2 2",
+    "INCR t:1",
+    "PING",
+    "MGET t:1 t:2 t:3 t:4 missing t:1",
+    "DEL t:1 t:2 t:3 nothing",
+    "MSET t:5 a t:6 b t:7 c t:8 d",
+    "LPUSH t:5 wrong",
+    "EXISTS t:5 t:6 t:7 t:8",
+    "CLIENT GETNAME",
+    "EXEC",
+    "MGET t:1 t:5 t:6 t:7 t:8",
+    "MULTI",
+    "SET t:1 1",
+    "SET t:2 2",
+    "SET t:3 3",
+    "NOSUCHCOMMAND",
+    "EXEC",
+    "EXISTS t:1 t:2 t:3",
+    "MULTI",
+    "SET t:1 1",
+    "SET t:2 2",
+    "SET t:3 3",
+    "DISCARD",
+    "EXISTS t:1 t:2 t:3",
+    "DBSIZE",
+];
+
+#[test]
+fn transactions_reach_every_shard() {
+    let mut pair = Pair::with(ALLOWED);
+    for resp3 in [false, true] {
+        pair.clear();
+        if resp3 {
+            pair.speak_resp3();
+        }
+        pair.all_same(TRANSACTIONS);
+        pair.clear();
+        let commands: Vec<Vec<String>> = TRANSACTIONS.iter().map(|line| words(line)).collect();
+        for ([ours, theirs], command) in pair.replies(&commands).iter().zip(&commands) {
+            assert_same(command, ours, theirs);
+        }
+    }
+}
+
+#[test]
+fn a_transaction_that_one_shard_did_not_execute_says_so() {
+    let mut pair = Pair::with(&format!("{ALLOWED}\ntimeout: 2000"));
+    let [one, two, _] = pair.key_on_each_shard("key");
+    pair.shards[1].stop();
+    let client = &mut pair.through;
+    for line in ["MULTI".to_owned(), format!("SET {one} v"), format!("SET {two} v")] {
+        assert!(client.command(&words(&line)).error().is_none(), "{line}");
+    }
+    let reply = client.command(&["EXEC"]);
+    pair.shards[1].cont();
+    let Reply::Error(text) = reply else { panic!("{reply:?}") };
+    assert!(text.contains("applied in part: 1 of its shards"), "{text}");
+    assert_eq!(pair.through.command(&["GET", &one]).bytes(), b"v");
+}
+
 #[test]
 fn time_to_live_travels_along() {
     let mut pair = Pair::with(ALLOWED);
@@ -216,7 +280,7 @@ fn several_takers_get_each_element_once() {
 
 #[test]
 fn nothing_is_lost_when_the_other_shard_does_not_answer() {
-    let mut pair = Pair::with(&format!("{ALLOWED}\ntimeout: 300"));
+    let mut pair = Pair::with(&format!("{ALLOWED}\ntimeout: 2000"));
     let [from, to, _] = pair.key_on_each_shard("list");
     pair.through.command(&["RPUSH", &from, "only"]);
     pair.shards[1].stop();

@@ -9,7 +9,6 @@ mod cross_shard;
 mod every_shard;
 mod random;
 mod refusals;
-mod scripts;
 mod sort;
 mod split;
 

@@ -18,7 +18,7 @@ impl Pair {
     fn start() -> Pair {
         let mut shards = Shard::several(4);
         let single = shards.remove(3);
-        let proxy = over(&shards, "");
+        let proxy = over(&shards, "hash: md5");
         Pair { shards, single, proxy }
     }
 

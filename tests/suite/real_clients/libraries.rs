@@ -10,6 +10,21 @@ fn redis_py() {
 }
 
 #[test]
+fn redis_py_with_asyncio() {
+    every_scenario_succeeds(python("redis_asyncio.py"), 18, PENDING);
+}
+
+#[test]
+fn what_applications_do() {
+    every_scenario_succeeds(python("applications.py"), 13, PENDING);
+}
+
+#[test]
+fn celery() {
+    every_scenario_succeeds(python("celery_tasks.py"), 6, PENDING);
+}
+
+#[test]
 fn ioredis() {
     every_scenario_succeeds(node("ioredis.mjs"), 60, PENDING);
 }
@@ -17,6 +32,11 @@ fn ioredis() {
 #[test]
 fn node_redis() {
     every_scenario_succeeds(node("node_redis.mjs"), 57, PENDING);
+}
+
+#[test]
+fn bullmq() {
+    every_scenario_succeeds(node("bullmq.mjs"), 7, PENDING);
 }
 
 // What the libraries do that circlet does not serve yet.
@@ -27,29 +47,14 @@ const PENDING: &[&str] = &[
     "blocking reads of streams",
     "clients unblock pause and reply",
     "connection settings",
-    "keyspace notifications",
-    "many threads increment under watch",
     "monitor",
-    "order of a thousand messages",
-    "scan iterators",
-    "scan streams",
-    "scans",
-    "scripts",
-    "scripts and functions",
     "settings of a connection",
-    "sharded pubsub",
     "streams and consumer groups",
-    "subscribe and unsubscribe",
-    "subscribe in a thread",
-    "subscribe to patterns",
-    "transactions",
-    "watch conflict and retry",
     "what administrators ask",
-    "who subscribes",
 ];
 
 /// A program of Python that sees redis-py.
-fn python(name: &str) -> Command {
+pub fn python(name: &str) -> Command {
     let mut command = Command::new("python3");
     command.env("PYTHONPATH", installed("python")).env("PYTHONDONTWRITEBYTECODE", "1");
     command.arg(program(name));
@@ -57,7 +62,7 @@ fn python(name: &str) -> Command {
 }
 
 /// A program of Node that sees what npm installed.
-fn node(name: &str) -> Command {
+pub fn node(name: &str) -> Command {
     let mut command = Command::new(installed("node/node"));
     command.env("NODE_CLIENTS", installed("node")).arg(program(name));
     command
@@ -68,8 +73,18 @@ fn node(name: &str) -> Command {
 /// Scenarios of `pending` (names without their variant) may fail for now, unless the environment
 /// says `CLIENTS_PENDING=run`.
 #[track_caller]
-fn every_scenario_succeeds(mut command: Command, least: usize, pending: &[&str]) {
-    let fleet = Fleet::start();
+fn every_scenario_succeeds(command: Command, least: usize, pending: &[&str]) {
+    every_scenario_succeeds_on(&Fleet::start(), command, least, pending);
+}
+
+/// The same with a fleet of the caller's.
+#[track_caller]
+pub fn every_scenario_succeeds_on(
+    fleet: &Fleet,
+    mut command: Command,
+    least: usize,
+    pending: &[&str],
+) {
     let ended = finished(command.arg(fleet.port()), "");
     let (shown, complaints) = (text(&ended.stdout), text(&ended.stderr));
     let told = shown.lines().filter(|line| line.starts_with("ok ") || line.starts_with("FAILED "));

@@ -2,6 +2,7 @@
 //! shards. The stories in other languages are programs beside this file: `PROGRAM PORT [NAME...]`
 //! runs their scenarios, all or those named, against circlet or any Redis.
 
+mod cluster;
 mod libraries;
 mod redis_benchmark;
 mod redis_cli;

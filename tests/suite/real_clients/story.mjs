@@ -8,7 +8,7 @@ export const port = Number(process.argv[2]);
 // Libraries are where `make test` installs them, which is not above this file.
 export const library = createRequire(`${process.env.NODE_CLIENTS}/`);
 
-const patience = Number(process.env.SCENARIO_PATIENCE ?? 20) * 1000;
+const patience = Number(process.env.SCENARIO_PATIENCE ?? 45) * 1000;
 const scenarios = [];
 
 // Enlists a function, by its name in words.

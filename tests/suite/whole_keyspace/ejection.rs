@@ -97,6 +97,9 @@ fn keys_of_a_shard_that_is_down_are_never_silently_missing() {
         let error = page(&mut client, cursor, &[]).expect_err("b is down");
         assert!(error.contains("shard 'b' of pool 'pool'"), "{error}");
     }
+    // A page that reaches the shard ends before it, with all keys that were gathered.
+    let (next, keys) = page(&mut client, "0", &["COUNT", "100000"]).expect("a is in");
+    assert_eq!((next.as_str(), keys.into_iter().collect()), ("1", keys_of(&shards[0])));
     let info = client.command(&["INFO"]);
     let text = String::from_utf8_lossy(info.bytes()).into_owned();
     assert!(text.contains("answered:2") && text.contains("db0:keys="), "{text}");

@@ -34,7 +34,6 @@ fn pipe_counts_errors() {
 }
 
 #[test]
-#[ignore = "pending: SCAN"]
 fn scan() {
     let fleet = filled();
     let all = lines(&cli(&fleet, &["--scan"], ""));
@@ -47,7 +46,6 @@ fn scan() {
 }
 
 #[test]
-#[ignore = "pending: SCAN"]
 fn bigkeys() {
     let fleet = filled();
     let shown = cli(&fleet, &["--bigkeys"], "");
@@ -59,7 +57,6 @@ fn bigkeys() {
 }
 
 #[test]
-#[ignore = "pending: SCAN"]
 fn memkeys() {
     let fleet = filled();
     let shown = cli(&fleet, &["--memkeys"], "");
@@ -69,7 +66,6 @@ fn memkeys() {
 }
 
 #[test]
-#[ignore = "pending: SCAN"]
 fn hotkeys() {
     let fleet = filled();
     let refused = finished(Command::new("redis-cli").args(["-p", &fleet.port(), "--hotkeys"]), "");

@@ -9,7 +9,6 @@ use crate::harness::{Client, PATIENCE, within};
 use crate::real_clients::Fleet;
 
 #[test]
-#[ignore = "pending: publish/subscribe"]
 fn subscribes() {
     let fleet = Fleet::start();
     let mut publisher = Client::connect(&fleet.address());
@@ -34,7 +33,6 @@ fn subscribes() {
 }
 
 #[test]
-#[ignore = "pending: transactions"]
 fn has_transactions() {
     let fleet = Fleet::start();
     let mut terminal = Terminal::open(&fleet, &[]);

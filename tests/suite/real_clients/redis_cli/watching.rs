@@ -7,7 +7,6 @@ use super::cli;
 use crate::real_clients::Fleet;
 
 #[test]
-#[ignore = "pending: INFO"]
 fn stat() {
     let fleet = Fleet::start();
     cli(&fleet, &["mset", "1k", "a", "2k", "b", "3k", "c"], "");

@@ -66,7 +66,6 @@ fn hashes_sets_and_sorted_sets() {
 }
 
 #[test]
-#[ignore = "pending: SCAN"]
 fn scans() {
     each_protocol(|client| {
         let mut client = connect(client);
@@ -84,7 +83,6 @@ fn scans() {
 }
 
 #[test]
-#[ignore = "pending: transactions"]
 fn transactions() {
     each_protocol(|client| {
         let mut client = connect(client);
@@ -104,7 +102,6 @@ fn transactions() {
 }
 
 #[test]
-#[ignore = "pending: transactions"]
 fn watch_conflict_and_retry() {
     each_protocol(|client| {
         let (mut client, mut rival) = (connect(client), connect(client));
@@ -124,7 +121,6 @@ fn watch_conflict_and_retry() {
 }
 
 #[test]
-#[ignore = "pending: publish/subscribe"]
 fn subscriptions() {
     each_protocol(|client| {
         let (mut client, mut listening) = (connect(client), connect(client));
@@ -148,7 +144,6 @@ fn subscriptions() {
 }
 
 #[test]
-#[ignore = "pending: publish/subscribe"]
 fn pushes_of_resp3() {
     let fleet = Fleet::start();
     let client = Client::open(fleet.url("?protocol=resp3")).expect("the address is sound");

@@ -41,7 +41,6 @@ async fn a_thousand_tasks_share_a_connection() {
 }
 
 #[tokio::test]
-#[ignore = "pending: transactions"]
 async fn transactions_of_many_tasks_keep_apart() {
     let fleet = Fleet::start();
     for protocol in PROTOCOLS {
@@ -67,7 +66,6 @@ async fn transactions_of_many_tasks_keep_apart() {
 }
 
 #[tokio::test]
-#[ignore = "pending: publish/subscribe"]
 async fn subscriptions_are_streams() {
     let fleet = Fleet::start();
     for protocol in PROTOCOLS {
@@ -94,7 +92,6 @@ async fn subscriptions_are_streams() {
 }
 
 #[tokio::test]
-#[ignore = "pending: publish/subscribe"]
 async fn pushes_arrive_beside_replies() {
     let fleet = Fleet::start();
     let client = client(&fleet, "?protocol=resp3");
@@ -134,7 +131,6 @@ async fn blocking_pops() {
 }
 
 #[tokio::test]
-#[ignore = "pending: SCAN"]
 async fn scans() {
     let fleet = Fleet::start();
     for protocol in PROTOCOLS {
