@@ -200,7 +200,7 @@ impl Worker {
             return Some(Place::Shard(place, first));
         };
         let other = home.map_or(request.arg(first as usize), |home| &home.key).to_vec();
-        if self.scatters(number, spec, request, &keys) {
+        if self.scatters(number, spec, request, keys) {
             return Some(Place::Shard(place, first));
         }
         self.doom(number);

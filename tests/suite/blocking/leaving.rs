@@ -6,7 +6,8 @@ use crate::harness::{Client, eventually};
 #[test]
 fn nothing_is_popped_for_a_client_that_is_gone() {
     let stage = Stage::start("");
-    let leave: [(&str, fn(Client)); 3] = [
+    type Leave = fn(Client);
+    let leave: [(&str, Leave); 3] = [
         ("closed", drop),
         ("reset", Client::reset),
         ("closed with more to say", |mut client| {

@@ -130,7 +130,8 @@ fn the_node_is_the_address_that_the_client_connected_to() {
 type Range = (u16, u16, (String, u16, String));
 
 fn first_three(client: &mut redis::Connection) -> [Range; 1] {
-    let slots: Vec<(u16, u16, (String, u16, String, Vec<String>))> =
+    type Node = (String, u16, String, Vec<String>);
+    let slots: Vec<(u16, u16, Node)> =
         redis::cmd("CLUSTER").arg("SLOTS").query(client).expect("CLUSTER SLOTS");
     let ranges =
         slots.into_iter().map(|(first, last, (ip, port, id, _))| (first, last, (ip, port, id)));

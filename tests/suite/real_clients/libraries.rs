@@ -47,17 +47,7 @@ fn bullmq() {
 }
 
 // What the libraries do that circlet does not serve yet.
-const PENDING: &[&str] = &[
-    "a killed connection is made again",
-    "clients unblock pause and reply",
-    "connection settings",
-    "monitor",
-    "settings of a connection",
-    "a queue that is paused",
-    "what administrators ask",
-    // A result that is published at once after SUBSCRIBE was sent may be missed.
-    "chains groups and chords",
-];
+const PENDING: &[&str] = &[];
 
 /// A program of Python that sees redis-py.
 pub fn python(name: &str) -> Command {

@@ -83,7 +83,6 @@ fn speaks_both_protocols_and_asks_for_help() {
 }
 
 #[test]
-#[ignore = "pending: MONITOR"]
 fn watches_the_commands_of_others() {
     let fleet = Fleet::start();
     let mut terminal = Terminal::open(&fleet, &[]);

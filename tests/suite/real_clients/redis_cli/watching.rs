@@ -36,7 +36,6 @@ fn latency() {
 }
 
 #[test]
-#[ignore = "pending: MONITOR"]
 fn monitor() {
     let fleet = Fleet::start();
     let watching = Command::new("redis-cli")

@@ -24,7 +24,6 @@ async fn strings_and_pipelines() {
 }
 
 #[tokio::test]
-#[ignore = "pending: CLIENT KILL"]
 async fn a_killed_connection_is_made_again() {
     let fleet = Fleet::start();
     for protocol in PROTOCOLS {
@@ -54,7 +53,6 @@ async fn a_killed_connection_is_made_again() {
 }
 
 #[tokio::test]
-#[ignore = "pending: CLIENT KILL"]
 async fn it_subscribes_again() {
     let fleet = Fleet::start();
     let client = Client::open(fleet.url("?protocol=resp3")).expect("the address is sound");
