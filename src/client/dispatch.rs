@@ -83,7 +83,8 @@ impl Worker {
         whole: Option<&Bytes>,
     ) -> bool {
         let special = self.sessions[number as usize].special;
-        if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
+        let is_stranger = special.has(Special::STRANGER) && !self.shards_decide(number);
+        if is_stranger && !spec.flags.contains(Flags::NO_AUTH) {
             self.say(number, |writer| writer.error("NOAUTH Authentication required."));
             return false;
         }

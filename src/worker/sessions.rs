@@ -18,8 +18,8 @@ impl Worker {
     /// Takes in a client's connection and starts its task.
     pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
         let Some(this) = self.this.upgrade() else { return };
+        let is_stranger = self.begins_as_stranger(pool);
         let config = &self.pools[pool].config;
-        let is_stranger = config.wants_authentication();
         let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
         session.heard_at = self.seconds;
         self.pools[pool].mark(&mut session);
