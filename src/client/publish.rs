@@ -23,7 +23,7 @@ impl Worker {
     ) {
         let (pool, channel) = (self.pool_of(number), request.arg(1));
         let shard = pool.ring.shard(channel);
-        let registry = &pool.hub.registry;
+        let registry = pool.hubs.registry();
         let audience = match shard {
             Some(shard) if !registry.is_empty() => registry.audience(kind, channel, shard),
             _ => Audience::default(),

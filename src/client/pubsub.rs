@@ -129,7 +129,7 @@ async fn ask(steps: &Steps, wire: &[u8]) -> Result<Vec<(usize, Bytes)>, Vec<u8>>
 }
 
 fn with_registry(steps: &Steps, look: impl FnOnce(&Registry)) {
-    let registry = steps.with(|worker, number| worker.pool_of(number).hub.registry.clone());
+    let registry = steps.with(|worker, number| worker.pool_of(number).hubs.registry().clone());
     look(&registry);
 }
 

@@ -169,7 +169,8 @@ impl Worker {
     /// Handles a frame that answers no request; false when the link failed over it.
     #[cold]
     fn take_unasked(&mut self, number: u32, frame: Frame<'_>) -> bool {
-        if self.links[number as usize].owner == Owner::Subscriptions && self.hear(number, &frame) {
+        let listens = matches!(self.links[number as usize].owner, Owner::Subscriptions(_));
+        if listens && self.hear(number, &frame) {
             return true;
         }
         let shown = String::from_utf8_lossy(&frame.bytes()[..frame.bytes().len().min(40)]);

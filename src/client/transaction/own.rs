@@ -102,7 +102,7 @@ impl Worker {
         let (Some(shard), Some(receivers)) = (shard, integer(element)) else {
             return completed.extend_from_slice(element);
         };
-        let audience = self.pool_of(number).hub.registry.audience(kind, channel, shard);
+        let audience = self.pool_of(number).hubs.registry().audience(kind, channel, shard);
         Writer::new(completed, Protocol::Resp2).integer(audience.correct(receivers) as i64);
     }
 
