@@ -133,6 +133,11 @@ impl Worker {
             if let Err(refusal) = steps.permitted(Right::Kill).await {
                 return refusal;
             }
+            if let Some(user) = &filter.user
+                && let Err(refusal) = steps.knows_user(user).await
+            {
+                return refusal;
+            }
             let kill = move |worker: &mut Worker| worker.kill(pool, &filter, me);
             let killed: usize = shared.ask_all(kill).await.into_iter().sum();
             steps.reply(|writer| match (by_address, killed) {

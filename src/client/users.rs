@@ -315,6 +315,26 @@ impl Steps {
     }
 }
 
+impl Steps {
+    /// Asks a shard whether it has a user, where users are the shards'; else what the client reads.
+    pub(super) async fn knows_user(&self, user: &[u8]) -> Result<(), Vec<u8>> {
+        let shard = self.with(|worker, number| {
+            let asks = worker.shards_decide(number) && user != b"default";
+            asks.then(|| worker.pool_of(number).any_shard())
+        });
+        let Some(Some(shard)) = shard else { return Ok(()) };
+        let mut request = Vec::new();
+        // No connection has this number, so that none is ended.
+        let nobody = i64::MAX.to_string();
+        write::command(&mut request, &[b"CLIENT", b"KILL", b"USER", user, b"ID", nobody.as_bytes()]);
+        let reply = self.ask(shard, &request).await;
+        match reply.starts_with(b"-ERR No such user") {
+            true => Err(reply.to_vec()),
+            false => Ok(()),
+        }
+    }
+}
+
 /// The links that belong to no identity of clients.
 #[derive(Debug, Clone, Copy)]
 enum Apart {
