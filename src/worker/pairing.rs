@@ -38,6 +38,7 @@ impl Worker {
             link.wants_write = false;
             self.flush_link(number);
         }
+        let mut taken = 0;
         loop {
             let link = &mut *self.links[number as usize];
             let Some(socket) = &mut link.socket else { return Poll::Ready(()) };
@@ -58,7 +59,9 @@ impl Worker {
                         self.take_reply_in_place(number);
                     } else {
                         self.take_replies(number, count);
-                        if count == self.scratch.len() {
+                        taken += count;
+                        if taken >= self.scratch.len() {
+                            // A shard that sends as fast as it is read must not hold up others.
                             cx.waker().wake_by_ref();
                             return Poll::Pending;
                         }

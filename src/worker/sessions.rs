@@ -61,6 +61,7 @@ impl Worker {
     }
 
     fn poll_session_read(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<()> {
+        let mut taken = 0;
         loop {
             let session = &mut self.sessions[number as usize];
             let accepts_commands = session.accepts_commands();
@@ -93,8 +94,9 @@ impl Worker {
                 Ok((count, false)) => {
                     session.heard_at = self.seconds;
                     self.take_scratch(number, count);
-                    if count == self.scratch.len() {
-                        // More is waiting: the others first.
+                    taken += count;
+                    if taken >= self.scratch.len() {
+                        // More is waiting, or comes as fast as it is taken: the others first.
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }

@@ -97,5 +97,5 @@ fn who_listens_stays_who_it_was() {
     let refused = say(&mut client, "SUBSCRIBE other");
     assert!(refused.error().is_some_and(|text| text.contains("as another user")), "{refused:?}");
     say(&mut client, "UNSUBSCRIBE");
-    assert_eq!(say(&mut client, "SUBSCRIBE other").elements().len(), 3);
+    assert!(matches!(say(&mut client, "SUBSCRIBE other"), Reply::Push(_)));
 }
