@@ -159,8 +159,13 @@ impl Hub {
     }
 
     fn settled(&self, shard: usize, sent: &Sent) {
-        if sent.verb == Verb::Unsubscribe {
-            sent.names.iter().for_each(|name| self.registry.unlink(sent.kind, name, shard));
+        let names = sent.names.iter();
+        match sent.verb {
+            Verb::Subscribe => names.for_each(|name| self.registry.heard(sent.kind, name)),
+            Verb::Unsubscribe => {
+                names.for_each(|name| self.registry.unlink(sent.kind, name, shard));
+            }
+            Verb::Ping => {}
         }
     }
 

@@ -53,6 +53,19 @@ impl Transaction {
 }
 
 impl Worker {
+    /// Whether the transaction publishes to a channel that a client is just about to listen to.
+    pub(super) fn publishes_unheard(&self, number: u32) -> bool {
+        let Some(transaction) = &self.sessions[number as usize].transaction else { return false };
+        let pool = self.pool_of(number);
+        transaction.own.iter().any(|own| match &own.what {
+            What::Publish(kind, channel) => {
+                let shard = pool.ring.shard(channel).unwrap_or(0);
+                pool.hub.registry.audience(*kind, channel, shard).unheard > 0
+            }
+            _ => false,
+        })
+    }
+
     /// EXEC's reply with circlet's own answers in it; `None` when it stays as it is.
     pub(super) fn complete(
         &mut self,
