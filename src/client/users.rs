@@ -326,10 +326,8 @@ impl Steps {
         let mut request = Vec::new();
         // No connection has this number, so that none is ended.
         let nobody = i64::MAX.to_string();
-        write::command(
-            &mut request,
-            &[b"CLIENT", b"KILL", b"USER", user, b"ID", nobody.as_bytes()],
-        );
+        let probe: [&[u8]; 6] = [b"CLIENT", b"KILL", b"USER", user, b"ID", nobody.as_bytes()];
+        write::command(&mut request, &probe);
         let reply = self.ask(shard, &request).await;
         match reply.starts_with(b"-ERR No such user") {
             true => Err(reply.to_vec()),

@@ -60,7 +60,7 @@ impl Worker {
         transaction.own.iter().any(|own| match &own.what {
             What::Publish(kind, channel) => {
                 let shard = pool.ring.shard(channel).unwrap_or(0);
-                pool.hub.registry.audience(*kind, channel, shard).unheard > 0
+                pool.hubs.registry().audience(*kind, channel, shard).unheard > 0
             }
             _ => false,
         })
