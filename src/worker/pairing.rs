@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::Worker;
-use super::sessions::{READ_IN_PLACE, make_room};
+use super::sessions::{READ_IN_PLACE, make_room, others_first};
 use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
 use crate::shard::connect::{self, Target};
@@ -62,7 +62,7 @@ impl Worker {
                         taken += count;
                         if taken >= self.scratch.len() {
                             // A shard that sends as fast as it is read must not hold up others.
-                            cx.waker().wake_by_ref();
+                            others_first(cx);
                             return Poll::Pending;
                         }
                     }

@@ -97,7 +97,7 @@ impl Worker {
                     taken += count;
                     if taken >= self.scratch.len() {
                         // More is waiting, or comes as fast as it is taken: the others first.
-                        cx.waker().wake_by_ref();
+                        others_first(cx);
                         return Poll::Pending;
                     }
                 }
@@ -303,6 +303,14 @@ async fn run(worker: Rc<RefCell<Worker>>, number: u32) {
     worker.sessions[number as usize].has_task = false;
     worker.sessions[number as usize].waker = None;
     worker.forget_session(number);
+}
+
+/// Wakes the task when the runtime has looked for news from all sockets. A plain wake would let this
+/// task run 30 times before another client's command is even seen.
+pub(super) fn others_first(cx: &mut Context<'_>) {
+    let turn = std::pin::pin!(tokio::task::yield_now());
+    // Pending at the first poll; the waker is with the runtime then.
+    let _ = turn.poll(cx);
 }
 
 /// Room for what is missing, though never much more at once than has come: a length that is
