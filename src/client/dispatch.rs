@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::apart::Told;
 use super::intake::frame;
 use super::session::Special;
 use super::split::positions;
@@ -69,7 +70,10 @@ impl Worker {
     }
 
     fn misspoken(&mut self, number: u32, request: &Request<'_>, error: CommandError) {
-        self.muted(number, |worker| worker.reject(number, error, request));
+        self.muted(number, |worker| {
+            worker.reject(number, error, request);
+            Told::IfWanted
+        });
     }
 
     /// Whether a session that is set apart may have the command handled as usual; otherwise it has
@@ -84,7 +88,7 @@ impl Worker {
     ) -> bool {
         let special = self.sessions[number as usize].special;
         if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
-            self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+            self.turn_away(number, spec, "NOAUTH Authentication required.");
             return false;
         }
         if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {
