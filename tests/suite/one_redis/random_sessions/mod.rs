@@ -90,7 +90,7 @@ fn shrunk(pair: &Pair, clients: usize, mut steps: Vec<Step>, difference: &str) -
 }
 
 /// The sequences of one ordinary run.
-const SEQUENCES: u64 = 150;
+const SEQUENCES: u64 = 60;
 /// A sequence that differs is made shorter for so long.
 const SHRINK_FOR: Duration = Duration::from_secs(60);
 const LIBRARY: &str = "#!lua name=mine\nredis.register_function('mine', \

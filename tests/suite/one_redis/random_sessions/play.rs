@@ -78,7 +78,6 @@ impl<'a> Play<'a> {
             self.settle(2);
         }
         let waiting = step.may_wait.then(|| self.waiting());
-        self.settle(2);
         (self.clients.iter_mut().map(Voice::heard).collect(), waiting)
     }
 

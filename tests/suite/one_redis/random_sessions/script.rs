@@ -366,4 +366,4 @@ fn is_plain(word: &str) -> bool {
 /// Of `return redis.call('GET',KEYS[1])`.
 const SHA_OF_GET: &str = "620cd258c2c9c88c9d10db67812ccf663d96bdc6";
 /// Seconds that are over while one step is played.
-const SHORT: &str = "0.02";
+const SHORT: &str = "0.01";
