@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, eventually, pool_yaml};
+use crate::harness::{
+    Circlet, Client, PATIENCE, Proxy, Reply, Shard, encode, eventually, pool_yaml,
+};
 
 /// What a client says before it breaks off.
 const SAID: [&str; 27] = [
@@ -119,15 +121,17 @@ fn memory_does_not_grow_with_clients_that_came_and_went() {
     storm(&proxy, of_each, 5);
     rests(&proxy, &shards);
     let (after, clients) = (resident(&proxy), (of_each * SAID.len()) as u64);
-    // A session alone has more than that.
+    // What many at once need differs from storm to storm; a session alone has more than 100.
     let grown = after.saturating_sub(before);
-    assert!(grown < 2 * MIB + clients * 100, "{clients} clients, then {before} → {after} bytes");
+    assert!(grown < 8 * MIB + clients * 100, "{clients} clients, then {before} → {after} bytes");
 }
 
 /// Circlet and its shards know of nobody but those that ask.
 #[track_caller]
 fn rests(proxy: &Proxy, shards: &[Shard]) {
     let mut asker = proxy.client();
+    // Thousands that asked who is there have to be served first.
+    asker.set_patience(PATIENCE * 6);
     asker.command(&["CLIENT", "UNPAUSE"]);
     eventually("circlet forgets its clients", || {
         let list = asker.command(&["CLIENT", "LIST"]);

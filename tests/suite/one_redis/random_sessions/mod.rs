@@ -5,11 +5,12 @@
 
 mod play;
 mod script;
+mod step;
 
 use std::time::{Duration, Instant};
 
 use play::{Heard, Play};
-use script::Step;
+use step::Step;
 
 use super::Pair;
 

@@ -7,7 +7,7 @@ use std::io::{Cursor, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::script::{Act, Step};
+use super::step::{Act, Line, Step};
 use crate::harness::{Address, Client, Proxy, Reply, Shard, read_reply};
 
 /// What one client read in one step.
@@ -111,7 +111,7 @@ impl<'a> Play<'a> {
         match &step.act {
             Act::Leave => self.clients[step.client] = Voice::connect(&self.address),
             Act::Say { lines, writes } => {
-                let bytes: Vec<u8> = lines.iter().flat_map(super::script::Line::bytes).collect();
+                let bytes: Vec<u8> = lines.iter().flat_map(Line::bytes).collect();
                 let voice = &mut self.clients[step.client];
                 for chunk in bytes.chunks(bytes.len().div_ceil(*writes).max(1)) {
                     voice.say(chunk);

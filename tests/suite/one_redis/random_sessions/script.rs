@@ -4,38 +4,9 @@
 //! are known to differ there (what MULTI refuses to queue over several shards), or as far as what
 //! happens would be a matter of chance.
 
-use std::fmt;
-
 use fastrand::Rng;
 
-use crate::harness::encode;
-
-/// One turn of one client.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Whose.
-    pub client: usize,
-    /// What it does.
-    pub act: Act,
-    /// Whether it, or another, may wait at a shard afterwards.
-    pub may_wait: bool,
-}
-
-/// What a client does.
-#[derive(Debug, Clone)]
-pub enum Act {
-    /// It sends these lines in one go, its bytes in so many writes.
-    Say { lines: Vec<Line>, writes: usize },
-    /// It drops its connection and connects anew.
-    Leave,
-}
-
-/// One command.
-#[derive(Debug, Clone)]
-pub struct Line {
-    words: Vec<String>,
-    is_inline: bool,
-}
+use super::step::{Act, Line, SHORT, Step};
 
 /// A sequence for so many clients; `tagged` gives all keys one hash tag.
 pub fn write(seed: u64, tagged: bool) -> (usize, Vec<Step>) {
@@ -315,45 +286,6 @@ impl Author {
     }
 }
 
-impl Step {
-    /// Whether it waits for a moment only.
-    pub fn is_short_wait(&self) -> bool {
-        match &self.act {
-            Act::Say { lines, .. } => {
-                lines.iter().any(|line| line.words.last().is_some_and(|last| last == SHORT))
-            }
-            Act::Leave => false,
-        }
-    }
-}
-
-impl Line {
-    /// The command as bytes.
-    pub fn bytes(&self) -> Vec<u8> {
-        if self.is_inline {
-            (self.words.join(" ") + "\r\n").into_bytes()
-        } else {
-            encode(&self.words)
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", ["A", "B", "C", "D"][self.client])?;
-        match &self.act {
-            Act::Leave => write!(f, " leaves and comes back"),
-            Act::Say { lines, writes } => {
-                for line in lines {
-                    let how = if line.is_inline { "inline " } else { "" };
-                    write!(f, "  {how}{}", line.words.join(" "))?;
-                }
-                write!(f, "  ({writes} writes)")
-            }
-        }
-    }
-}
-
 fn words(line: &str) -> Words {
     line.split(' ').map(str::to_owned).collect()
 }
@@ -365,5 +297,3 @@ fn is_plain(word: &str) -> bool {
 
 /// Of `return redis.call('GET',KEYS[1])`.
 const SHA_OF_GET: &str = "620cd258c2c9c88c9d10db67812ccf663d96bdc6";
-/// Seconds that are over while one step is played.
-const SHORT: &str = "0.01";
