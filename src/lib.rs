@@ -17,6 +17,9 @@
 //!            └───────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
+//! Sessions with state (transactions, subscriptions, waiting) leave this way at one branch, in
+//! [`client::dispatch`]; commands that take several steps are procedures, beside it.
+//!
 //! Read [`client`] → [`resp`] → [`command`] → [`route`] → [`shard`] → [`reply`] and you have
 //! followed one GET.
 //!
@@ -54,6 +57,15 @@
 //! 7. **Ejection moves no key of a live shard.** See [`route::ring`].
 //! 8. **Nothing is scanned twice, and nothing is reserved because a peer announced it.** See
 //!    [`resp`].
+//! 9. **A link of its own comes back clean, or is closed.** What would leave state on a shared link
+//!    (WATCH, an open MULTI) or hold it up (BLPOP) travels on a private one, which ends with its
+//!    session. See [`worker::PrivateLink`].
+//! 10. **A transaction is sent in one piece, or on a private link; never in halves, never twice.**
+//!    See [`client::transaction`].
+//! 11. **What a session says while its last command is in the works waits.** Several steps, a wait,
+//!    a subscription on its way: each is a [`client::session::Pause`] that ends by itself.
+//! 12. **A forwarded command asks no other worker.** What workers know of each other
+//!    ([`worker::Shared`]) is for CLIENT LIST, PUBLISH's count and their kind.
 
 pub mod admin;
 pub mod client;

@@ -95,7 +95,7 @@ impl Server {
         let (inboxes, outboxes): (Vec<_>, Vec<_>) =
             (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
         let scripts = server.pools.iter().map(|pool| ScriptCache::new(pool.script_cache)).collect();
-        let shared = Arc::new(Shared::new(inboxes.clone(), scripts));
+        let shared = Arc::new(Shared::new(inboxes.clone(), scripts, server.monitor.doors()));
         for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
             server.stats.add_worker(Arc::clone(&counters));

@@ -85,14 +85,6 @@ impl Worker {
         self.say(number, |writer| writer.simple("OK"));
     }
 
-    fn tracking(&mut self, number: u32, request: &Request<'_>) {
-        self.say(number, |writer| match (on_or_off(request.arg(2)), request.len()) {
-            (Some(false), 3) => writer.simple("OK"),
-            (Some(true), _) => writer.error(NO_TRACKING),
-            _ => writer.error(SYNTAX),
-        });
-    }
-
     fn client_list(&mut self, number: u32, request: &Request<'_>) {
         let listed = match Listed::parse(request) {
             Ok(listed) => listed,
@@ -139,6 +131,11 @@ impl Worker {
         let shared = self.shared.clone();
         self.run_procedure(number, |steps| async move {
             if let Err(refusal) = steps.permitted(Right::Kill).await {
+                return refusal;
+            }
+            if let Some(user) = &filter.user
+                && let Err(refusal) = steps.knows_user(user).await
+            {
                 return refusal;
             }
             let kill = move |worker: &mut Worker| worker.kill(pool, &filter, me);
@@ -213,7 +210,5 @@ fn tracking_info(writer: &mut Writer<'_>) {
     writer.array(0);
 }
 
-const NO_TRACKING: &str = "ERR CLIENT TRACKING is not served: circlet does not tell clients of \
-     keys that change yet; go on without client-side caching";
 const NOT_TRACKING: &str = "ERR CLIENT CACHING can be called only when the client is in tracking \
      mode with OPTIN or OPTOUT mode enabled";

@@ -17,11 +17,12 @@ use crate::worker::Worker;
 impl Worker {
     /// Handles one command; `whole` is its bytes when they are in a buffer of their own.
     pub(crate) fn command(&mut self, number: u32, request: &Request<'_>, whole: Option<&Bytes>) {
-        let spec = command::resolve(request).or_else(|error| self.learned(number, request, error));
-        let spec = match spec {
+        let spec = match command::resolve(request) {
             Ok(spec) => spec,
-            Err(_) if is_http(request) => return self.refuse_http(number),
-            Err(error) => return self.misspoken(number, request, error),
+            Err(error) => match self.learned(number, request, error) {
+                Ok(spec) => spec,
+                Err(error) => return self.misspoken(number, request, error),
+            },
         };
         let session = &mut self.sessions[number as usize];
         session.last_command = spec.id;
@@ -69,7 +70,11 @@ impl Worker {
         }
     }
 
+    #[cold]
     fn misspoken(&mut self, number: u32, request: &Request<'_>, error: CommandError) {
+        if is_http(request) {
+            return self.refuse_http(number);
+        }
         self.muted(number, |worker| {
             worker.reject(number, error, request);
             Told::IfWanted
@@ -87,7 +92,8 @@ impl Worker {
         whole: Option<&Bytes>,
     ) -> bool {
         let special = self.sessions[number as usize].special;
-        if special.has(Special::STRANGER) && !spec.flags.contains(Flags::NO_AUTH) {
+        let is_stranger = special.has(Special::STRANGER) && !self.shards_decide(number);
+        if is_stranger && !spec.flags.contains(Flags::NO_AUTH) {
             self.turn_away(number, spec, "NOAUTH Authentication required.");
             return false;
         }
@@ -142,17 +148,18 @@ impl Worker {
         }
     }
 
-    /// The shard on which all these keys live; otherwise the client has been told.
+    /// The shard on which all these keys live; otherwise the client has been seen to.
     pub(crate) fn common_shard(
         &mut self,
         number: u32,
-        spec: &Spec,
+        spec: &'static Spec,
         request: &Request<'_>,
         keys: &[u32],
     ) -> Option<usize> {
         match self.shard_of(number, request, keys) {
             Ok(None) => self.refuse_nobody_in(number),
             Ok(shard) => return shard,
+            Err(_) if self.across_shards(number, spec, request) => {}
             Err([first, stray]) => self.refuse_cross_slot(number, spec, first, stray),
         }
         None

@@ -49,12 +49,14 @@ impl Worker {
             let settled = hello.settled();
             let auth: [&[u8]; 3] = [b"AUTH", name, password];
             return self.authenticate_by_shard(number, user, &auth, move |worker, number, user| {
-                worker.settle(number, settled, Some(user))
+                let reply = worker.settle(number, settled, Some(user))?;
+                worker.sessions[number as usize].authenticate();
+                Ok(reply)
             });
         }
         let admitted = match hello.credentials {
             Some((user, password)) => self.credentials_fit(number, user, password),
-            None => Ok(self.sessions[number as usize].is_authenticated()),
+            None => Ok(self.may_greet(number)),
         };
         match admitted {
             Ok(true) => {}
@@ -63,7 +65,12 @@ impl Worker {
         }
         let user = self.identity_of(number).user.clone();
         match self.settle(number, hello.settled(), user) {
-            Ok(reply) => self.say(number, |writer| writer.raw(&reply)),
+            Ok(reply) => {
+                if hello.credentials.is_some() {
+                    self.sessions[number as usize].authenticate();
+                }
+                self.say(number, |writer| writer.raw(&reply));
+            }
             Err(text) => self.say(number, |writer| writer.error(&text)),
         }
     }
@@ -79,7 +86,6 @@ impl Worker {
         let identity = Identity { protocol, user, ..self.identity_of(number).clone() };
         self.change_identity(number, identity)?;
         let session = &mut self.sessions[number as usize];
-        session.authenticate();
         if let Some(name) = hello.name {
             session.about.get_or_insert_default().name = name;
         }

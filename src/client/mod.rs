@@ -27,6 +27,7 @@ mod scripts;
 pub mod session;
 pub mod split;
 pub mod subscription;
+mod tracking;
 pub mod transaction;
 pub(crate) mod unblock;
 pub mod users;

@@ -3,9 +3,12 @@
 //! The shard counts circlet's links as one receiver each, however many clients listen behind
 //! them. While anybody listens, its number is made what one Redis would say.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::intake::frame;
+use super::session::Pause;
 use crate::reply::slots::Frame;
 use crate::resp::{Protocol, Request, Writer};
 use crate::shard::link::{Part, Pending};
@@ -23,11 +26,15 @@ impl Worker {
     ) {
         let (pool, channel) = (self.pool_of(number), request.arg(1));
         let shard = pool.ring.shard(channel);
-        let registry = &pool.hub.registry;
+        let registry = pool.hubs.registry();
         let audience = match shard {
             Some(shard) if !registry.is_empty() => registry.audience(kind, channel, shard),
             _ => Audience::default(),
         };
+        if audience.unheard > 0 && self.postpone(number) {
+            return;
+        }
+        self.sessions[number as usize].postponed = 0;
         match shard {
             Some(shard) if audience != Audience::default() => {
                 let sequence = self.sessions[number as usize].replies.reserve();
@@ -36,6 +43,32 @@ impl Worker {
             }
             _ => self.forward(number, shard, frame(request, whole)),
         }
+    }
+
+    /// Lets a command that publishes come again in a moment, so that a SUBSCRIBE that was said
+    /// before it is in force when it is sent; false when it has waited long enough.
+    pub(crate) fn postpone(&mut self, number: u32) -> bool {
+        let Some(worker) = self.this.upgrade() else { return false };
+        let session = &mut self.sessions[number as usize];
+        if session.postponed == POSTPONED_AT_MOST {
+            return false;
+        }
+        session.postponed += 1;
+        session.pause = Pause::Held;
+        // The number stays the session's for as long as the task knows it.
+        session.outstanding += 1;
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(POSTPONED_FOR).await;
+            let worker = &mut *worker.borrow_mut();
+            let session = &mut worker.sessions[number as usize];
+            session.outstanding -= 1;
+            if session.pause == Pause::Held {
+                session.pause = Pause::No;
+            }
+            session.wake();
+            worker.forget_session(number);
+        });
+        true
     }
 
     /// Answers a PUBLISH whose count is to be corrected.
@@ -56,6 +89,10 @@ impl Worker {
         self.published.remove(&(pending.session, pending.sequence));
     }
 }
+
+/// A shard that does not confirm a subscription must not hold up those who publish for long.
+const POSTPONED_AT_MOST: u8 = 20;
+const POSTPONED_FOR: Duration = Duration::from_millis(1);
 
 /// The number in `:7`, as long as it counts something.
 pub(super) fn integer(reply: &[u8]) -> Option<usize> {

@@ -83,7 +83,8 @@ async fn numsub(steps: Steps, kind: Kind, wire: Vec<u8>, names: Vec<Vec<u8>>) ->
             let said = elements(reply).into_iter().flatten().skip(1).step_by(2);
             for ((said, count), name) in said.zip(&mut counts).zip(&names) {
                 let links = registry.listeners(kind, name, *shard).links;
-                *count += Audience { clients: 0, links }.correct(integer(said).unwrap_or(0));
+                *count +=
+                    Audience { links, ..Audience::default() }.correct(integer(said).unwrap_or(0));
             }
         }
     });
@@ -108,7 +109,7 @@ async fn numpat(steps: Steps, wire: Vec<u8>) -> Vec<u8> {
     with_registry(&steps, |registry| {
         let others = replies.iter().map(|(shard, reply)| {
             let links = registry.linked(Kind::Pattern, *shard);
-            Audience { clients: 0, links }.correct(integer(reply).unwrap_or(0))
+            Audience { links, ..Audience::default() }.correct(integer(reply).unwrap_or(0))
         });
         count = registry.names(Kind::Pattern).len() + others.max().unwrap_or(0);
     });
@@ -129,7 +130,7 @@ async fn ask(steps: &Steps, wire: &[u8]) -> Result<Vec<(usize, Bytes)>, Vec<u8>>
 }
 
 fn with_registry(steps: &Steps, look: impl FnOnce(&Registry)) {
-    let registry = steps.with(|worker, number| worker.pool_of(number).hub.registry.clone());
+    let registry = steps.with(|worker, number| worker.pool_of(number).hubs.registry().clone());
     look(&registry);
 }
 

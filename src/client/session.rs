@@ -48,6 +48,8 @@ pub struct Session {
     pub wants_write: bool,
     /// Why nothing is read from it for now.
     pub pause: Pause,
+    /// How often its last command was put off in favour of a SUBSCRIBE.
+    pub postponed: u8,
     /// Whether it ends as soon as all it is owed is written.
     pub closing: bool,
     /// Wakes its task.
@@ -218,6 +220,7 @@ impl Session {
             put_off: false,
             wants_write: false,
             pause: Pause::No,
+            postponed: 0,
             closing: false,
             waker: None,
             since: Instant::now(),

@@ -11,16 +11,14 @@ use bytes::Bytes;
 use super::session::{Pause, Special};
 use crate::command::Spec;
 use crate::resp::{Protocol, Request, Writer};
-use crate::subscription::{Kind, Name, Sent};
+use crate::subscription::{HubAt, Kind, Name, Sent};
 use crate::worker::{Told, Worker};
 
-/// One connection listens for all clients; it could not tell what each may hear.
-const NOT_AS_A_USER: &str = "NOPERM circlet listens to the shards as their default user, whose \
-     rights are not yours (auth: shard); subscribe without AUTH, or at the shard itself";
-
 /// What a session listens to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Subscriber {
+    /// The hub that has its names.
+    at: HubAt,
     /// By kind.
     names: [HashSet<Name>; 3],
     waiting: Option<Waiting>,
@@ -45,6 +43,15 @@ struct Waiting {
 }
 
 impl Subscriber {
+    fn new(at: HubAt) -> Self {
+        Self { at, names: Default::default(), waiting: None, soft_since: None }
+    }
+
+    /// The hub that has its names.
+    pub fn hub(&self) -> HubAt {
+        self.at
+    }
+
     /// How many channels, patterns and shard channels it listens to.
     pub fn counts(&self) -> [usize; 3] {
         [self.names[0].len(), self.names[1].len(), self.names[2].len()]
@@ -94,16 +101,16 @@ impl Worker {
     }
 
     fn subscribe(&mut self, number: u32, kind: Kind, request: &Request<'_>) {
-        if self.identity_of(number).user.is_some() {
-            return self.say(number, |writer| writer.error(NOT_AS_A_USER));
-        }
         if !self.is_drained(number) {
             return;
         }
+        let at = match self.hub_of_session(number) {
+            Ok(at) => at,
+            Err(text) => return self.say(number, |writer| writer.error(&text)),
+        };
         let session = &mut *self.sessions[number as usize];
-        let pool = usize::from(session.pool);
-        let state = &mut self.pools[pool];
-        let subscriber = session.subscriber.get_or_insert_default();
+        let state = &mut self.pools[at.pool];
+        let subscriber = session.subscriber.get_or_insert_with(|| Box::new(Subscriber::new(at)));
         let mut names = Vec::with_capacity(request.len() - 1);
         let mut new_names = Vec::new();
         for name in request.args().skip(1) {
@@ -112,7 +119,7 @@ impl Worker {
                 continue;
             }
             let home = if kind == Kind::Shard { state.ring.shard(name) } else { None };
-            let (name, is_new) = state.hub.hold(kind, name, home);
+            let (name, is_new) = state.hubs[at.hub].hold(kind, name, home);
             names.push((name.clone(), true));
             if is_new {
                 new_names.push((name, home));
@@ -125,25 +132,26 @@ impl Worker {
         let lost = shards.is_empty().then(|| state.nobody_in());
         let (awaited, is_heard, refused) = (0, false, None);
         subscriber.waiting = Some(Waiting { kind, names, awaited, is_heard, lost, refused });
-        self.ask_shards(number, pool, kind, &shards, new_names);
+        self.ask_shards(number, at, kind, &shards, new_names);
     }
 
     /// Asks the shards for what is new, and waits for those that have not confirmed yet.
     fn ask_shards(
         &mut self,
         number: u32,
-        pool: usize,
+        at: HubAt,
         kind: Kind,
         shards: &[usize],
         new_names: Vec<(Name, Option<usize>)>,
     ) {
         let mut by_shard = ByShard::new(kind, new_names);
         for &shard in shards {
-            let asked = self.listen_upstream(pool, shard, kind, by_shard.names(shard));
-            let config = &self.pools[pool].config;
+            let asked = self.listen_upstream(at, shard, kind, by_shard.names(shard));
+            let config = &self.pools[at.pool].config;
             let lost =
                 asked.err().map(|fault| fault.reply(&config.servers[shard].name, &config.name));
-            let waits = lost.is_none() && self.pools[pool].hub.upstreams[shard].wait(number);
+            let waits =
+                lost.is_none() && self.pools[at.pool].hubs[at.hub].upstreams[shard].wait(number);
             let session = &mut *self.sessions[number as usize];
             let Some(waiting) = session.subscriber.as_mut().and_then(|one| one.waiting.as_mut())
             else {
@@ -185,6 +193,7 @@ impl Worker {
     fn subscribe_if_told(&mut self, number: u32) {
         let session = &mut *self.sessions[number as usize];
         let Some(subscriber) = &mut session.subscriber else { return };
+        let at = subscriber.at;
         let Some(mut waiting) = subscriber.waiting.take_if(|waiting| waiting.awaited == 0) else {
             return;
         };
@@ -195,7 +204,8 @@ impl Worker {
         let unheard = if waiting.is_heard { None } else { waiting.lost.take() };
         match waiting.refused.take().or(unheard) {
             Some(error) => {
-                self.answer_waiting(number, &waiting);
+                self.drop_waiting(at, &waiting);
+                self.drop_empty_subscriber(number);
                 self.say(number, |writer| writer.error(&error));
             }
             None => self.join(number, &waiting),
@@ -207,7 +217,7 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         let Some(subscriber) = &mut session.subscriber else { return };
         session.special.set(Special::SUBSCRIBER);
-        let hub = &mut self.pools[usize::from(session.pool)].hub;
+        let hub = &mut self.pools[subscriber.at.pool].hubs[subscriber.at.hub];
         let kind = waiting.kind;
         let mut confirmations = Confirmations::new(session.protocol, kind.subscribe());
         for (name, is_held) in &waiting.names {
@@ -221,21 +231,19 @@ impl Worker {
     }
 
     /// Lets go of what a SUBSCRIBE held that comes to nothing.
-    fn answer_waiting(&mut self, number: u32, waiting: &Waiting) {
-        let pool = usize::from(self.sessions[number as usize].pool);
-        let hub = &mut self.pools[pool].hub;
+    fn drop_waiting(&mut self, at: HubAt, waiting: &Waiting) {
+        let hub = &mut self.pools[at.pool].hubs[at.hub];
         let held = waiting.names.iter().filter(|(_, is_held)| *is_held);
         let gone = held.filter_map(|(name, _)| hub.release(waiting.kind, name));
         let gone = gone.map(|gone| (gone.name, gone.home)).collect();
-        self.unlisten(pool, waiting.kind, gone);
-        self.drop_empty_subscriber(number);
+        self.unlisten(at, waiting.kind, gone);
     }
 
     fn unsubscribe(&mut self, number: u32, kind: Kind, request: &Request<'_>) {
         let session = &mut *self.sessions[number as usize];
-        let pool = usize::from(session.pool);
-        let hub = &mut self.pools[pool].hub;
-        let mut nobody = Subscriber::default();
+        let mut nobody = Subscriber::new(HubAt { pool: usize::from(session.pool), hub: 0 });
+        let at = session.subscriber.as_ref().map_or(nobody.at, |subscriber| subscriber.at);
+        let hub = &mut self.pools[at.pool].hubs[at.hub];
         let subscriber = session.subscriber.as_deref_mut().unwrap_or(&mut nobody);
         let mut confirmations = Confirmations::new(session.protocol, kind.unsubscribe());
         let mut gone = Vec::new();
@@ -256,7 +264,7 @@ impl Worker {
         }
         self.drop_empty_subscriber(number);
         self.say(number, |writer| writer.raw(&confirmations.bytes));
-        self.unlisten(pool, kind, gone);
+        self.unlisten(at, kind, gone);
     }
 
     /// The session listens to nothing any more; it is told nothing of it.
@@ -264,27 +272,27 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         let Some(mut subscriber) = session.subscriber.take() else { return };
         session.special.clear(Special::SUBSCRIBER);
-        let pool = usize::from(session.pool);
+        let at = subscriber.at;
         if let Some(waiting) = subscriber.waiting.take() {
-            self.answer_waiting(number, &waiting);
+            self.drop_waiting(at, &waiting);
         }
         for kind in Kind::ALL {
-            let hub = &mut self.pools[pool].hub;
+            let hub = &mut self.pools[at.pool].hubs[at.hub];
             let names = subscriber.names[kind as usize].iter();
             let gone = names.filter_map(|name| hub.leave(kind, name, number));
             let gone = gone.map(|gone| (gone.name, gone.home)).collect();
-            self.unlisten(pool, kind, gone);
+            self.unlisten(at, kind, gone);
         }
     }
 
     /// Tells the shards of names that nobody listens to any more.
-    fn unlisten(&mut self, pool: usize, kind: Kind, gone: Vec<(Name, Option<usize>)>) {
+    fn unlisten(&mut self, at: HubAt, kind: Kind, gone: Vec<(Name, Option<usize>)>) {
         if gone.is_empty() {
             return;
         }
         let mut by_shard = ByShard::new(kind, gone);
-        for shard in 0..self.pools[pool].hub.upstreams.len() {
-            self.unlisten_upstream(pool, shard, kind, by_shard.names(shard));
+        for shard in 0..self.pools[at.pool].hubs[at.hub].upstreams.len() {
+            self.unlisten_upstream(at, shard, kind, by_shard.names(shard));
         }
     }
 

@@ -10,16 +10,18 @@
 //! about first, as that user.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::procedure::Steps;
 use super::session::{Pause, Special};
-use crate::command::{Flags, Spec};
+use crate::command::{Flags, Handling, Spec};
 use crate::config::Auth;
 use crate::resp::{Request, write};
 use crate::shard::connect::{Identity, User};
+use crate::shard::doors::Door;
 use crate::shard::fault::LinkFault;
 use crate::shard::link::{Link, Part, Pending};
 use crate::worker::Worker;
@@ -27,15 +29,15 @@ use crate::worker::Worker;
 /// Whether the shards let clients in that say no password.
 #[derive(Debug, Default)]
 pub struct Openness {
-    /// What a shard said: nothing when it let the client in, else its error.
-    said: Option<Result<(), String>>,
+    /// What a shard said.
+    said: Option<Door>,
     /// The second until which that is believed.
     until: u32,
 }
 
 impl Openness {
-    fn at(&self, second: u32) -> Option<&Result<(), String>> {
-        self.said.as_ref().filter(|_| second <= self.until)
+    fn at(&self, second: u32) -> Option<Door> {
+        self.said.filter(|_| second <= self.until)
     }
 }
 
@@ -70,25 +72,88 @@ impl Worker {
     pub(super) fn admits_stranger(&mut self, number: u32, spec: &Spec) -> bool {
         let asks = !spec.flags.contains(Flags::NO_AUTH) || spec.name == "hello";
         let pool = self.pool_of(number);
-        if pool.config.auth == Auth::Pool || !asks {
+        if pool.config.who_decides() == Auth::Pool || !asks {
             return true;
         }
-        match pool.openness.at(self.seconds) {
-            None => {
-                self.ask_openness(number);
-                false
-            }
-            Some(Ok(())) => {
+        match self.door(number) {
+            Door::Open => {
                 self.sessions[number as usize].authenticate();
                 true
             }
-            Some(Err(_)) if spec.name == "hello" => true,
-            Some(Err(text)) => {
-                let text = text.clone();
-                self.say(number, |writer| writer.error(&text));
+            Door::Silent => true,
+            Door::Locked if spec.name == "hello" => true,
+            Door::Locked => {
+                self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+                false
+            }
+            Door::Unknown if is_judged_by_shard(spec) => true,
+            Door::Unknown => {
+                self.find_out(number);
                 false
             }
         }
+    }
+
+    /// What is known of the pool's shards: by heartbeats where they say no password either, else
+    /// because a session has asked.
+    fn door(&self, number: u32) -> Door {
+        let index = usize::from(self.sessions[number as usize].pool);
+        let pool = &self.pools[index];
+        match pool.config.redis_auth {
+            None => self.shared.doors.of_pool(index),
+            Some(_) => pool.openness.at(self.seconds).unwrap_or(Door::Unknown),
+        }
+    }
+
+    /// Whether a client of the pool that connects now has to show who it is.
+    pub(crate) fn begins_as_stranger(&self, pool: usize) -> bool {
+        let config = &self.pools[pool].config;
+        let is_open = config.redis_auth.is_none() && self.shared.doors.of_pool(pool) == Door::Open;
+        config.wants_authentication() && !is_open
+    }
+
+    /// Whether a session may say HELLO without AUTH.
+    pub(super) fn may_greet(&self, number: u32) -> bool {
+        let is_known = self.sessions[number as usize].is_authenticated();
+        is_known || (self.shards_decide(number) && self.door(number) == Door::Silent)
+    }
+
+    fn find_out(&mut self, number: u32) {
+        match self.pool_of(number).config.redis_auth {
+            None => self.await_heartbeats(number),
+            Some(_) => self.ask_openness(number),
+        }
+    }
+
+    /// The command waits for the first heartbeats, though not for ever.
+    fn await_heartbeats(&mut self, number: u32) {
+        let Some(worker) = self.this.upgrade() else { return };
+        let session = &mut self.sessions[number as usize];
+        session.pause = Pause::Held;
+        // As for a procedure: the number stays the session's.
+        session.outstanding += 1;
+        let (doors, pool) = (Arc::clone(&self.shared.doors), usize::from(session.pool));
+        tokio::task::spawn_local(async move {
+            let until = Instant::now() + FIRST_HEARTBEAT;
+            while doors.of_pool(pool) == Door::Unknown {
+                if Instant::now() >= until {
+                    doors.give_up(pool);
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            worker.borrow_mut().found_out(number);
+        });
+    }
+
+    /// The command that waited comes again.
+    fn found_out(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        session.outstanding -= 1;
+        if session.pause == Pause::Held {
+            session.pause = Pause::No;
+        }
+        session.wake();
+        self.forget_session(number);
     }
 
     /// Asks a shard, as one who has said nothing, whether it lets us in. The command waits.
@@ -110,13 +175,7 @@ impl Worker {
             let said = openness(&reply);
             let until = worker.seconds + BELIEVED;
             worker.pools[pool].openness = Openness { said: Some(said), until };
-            let session = &mut worker.sessions[number as usize];
-            session.outstanding -= 1;
-            if session.pause == Pause::Held {
-                session.pause = Pause::No;
-            }
-            session.wake();
-            worker.forget_session(number);
+            worker.found_out(number);
         });
     }
 
@@ -209,7 +268,7 @@ impl Worker {
 
     /// Whether users are what the shards say they are.
     pub(super) fn shards_decide(&self, number: u32) -> bool {
-        self.pool_of(number).config.auth == Auth::Shard
+        self.pool_of(number).config.who_decides() == Auth::Shard
     }
 
     /// `AUTH [username] password` where the shards decide.
@@ -242,18 +301,41 @@ impl Steps {
         let Some(shard) = shard else {
             return Err(error(&self.with(|worker, number| worker.pool_of(number).nobody_in())));
         };
+        let is_default = self.with(|worker, number| worker.identity_of(number).user.is_none());
         let mut request = Vec::new();
         write::command(&mut request, right.probe());
         let reply = self.ask(shard, &request).await;
         match (right, &reply[..]) {
             (Right::Monitor, b"$2\r\nOK\r\n") => Ok(()),
+            // One of an older version cannot be asked; its default user may all but for an operator's
+            // special wish.
+            (Right::Monitor, reply) if is_default && reply.starts_with(b"-ERR ") => Ok(()),
             (Right::Monitor, _) => Err(error(NO_MONITOR)),
-            // The shard looked at the arguments: it was allowed.
-            (Right::List, reply) if !reply.starts_with(b"-") => Ok(()),
-            (Right::Kill | Right::Pause | Right::Unpause, reply) if reply.starts_with(b"-ERR ") => {
-                Ok(())
-            }
+            // The shard looked at the arguments: it was allowed. One of an older version does not
+            // know all of them.
+            (_, reply) if !reply.starts_with(b"-") || reply.starts_with(b"-ERR ") => Ok(()),
             (_, reply) => Err(reply.to_vec()),
+        }
+    }
+}
+
+impl Steps {
+    /// Asks a shard whether it has a user, where users are the shards'; else what the client reads.
+    pub(super) async fn knows_user(&self, user: &[u8]) -> Result<(), Vec<u8>> {
+        let shard = self.with(|worker, number| {
+            let asks = worker.shards_decide(number) && user != b"default";
+            asks.then(|| worker.pool_of(number).any_shard())
+        });
+        let Some(Some(shard)) = shard else { return Ok(()) };
+        let mut request = Vec::new();
+        // No connection has this number, so that none is ended.
+        let nobody = i64::MAX.to_string();
+        let probe: [&[u8]; 6] = [b"CLIENT", b"KILL", b"USER", user, b"ID", nobody.as_bytes()];
+        write::command(&mut request, &probe);
+        let reply = self.ask(shard, &request).await;
+        match reply.starts_with(b"-ERR No such user") {
+            true => Err(reply.to_vec()),
+            false => Ok(()),
         }
     }
 }
@@ -268,20 +350,29 @@ enum Apart {
 }
 
 /// What a reply to PING says of the shard.
-fn openness(reply: &[u8]) -> Result<(), String> {
+fn openness(reply: &[u8]) -> Door {
     match reply.strip_prefix(b"-") {
         // Known, though it may do nothing.
-        Some(text) if text.starts_with(b"NOPERM") => Ok(()),
-        Some(text) if text.starts_with(b"NOAUTH") => Err("NOAUTH Authentication required.".into()),
-        Some(text) => Err(String::from_utf8_lossy(text).trim_end().to_owned()),
-        None => Ok(()),
+        Some(text) if text.starts_with(b"NOPERM") => Door::Open,
+        Some(text) if text.starts_with(b"NOAUTH") => Door::Locked,
+        Some(_) => Door::Silent,
+        None => Door::Open,
     }
+}
+
+/// Whether a command does nothing but travel to a shard, which knows whether it may.
+fn is_judged_by_shard(spec: &Spec) -> bool {
+    matches!(spec.handling, Handling::Keyed | Handling::Sort | Handling::Split)
 }
 
 fn error(text: &str) -> Vec<u8> {
     format!("-{text}\r\n").into_bytes()
 }
 
+/// How long a command waits for the first heartbeats of its pool.
+const FIRST_HEARTBEAT: Duration = Duration::from_secs(1);
+/// The time between two looks whether they are there.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Seconds for which a shard's word on clients without a password is believed.
 const BELIEVED: u32 = 1;
 /// Bytes of a user's name and password together: Redis takes no longer ones from a stranger.

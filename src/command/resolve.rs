@@ -16,7 +16,7 @@ pub enum CommandError {
 }
 
 /// The table's line for `request`, whose number of arguments fits.
-#[inline]
+#[inline(always)]
 pub fn resolve(request: &Request<'_>) -> Result<&'static Spec, CommandError> {
     let mut spec = lookup(request.arg(0)).ok_or(CommandError::Unknown)?;
     if !spec.subcommands.is_empty() && request.len() > 1 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{Auth, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool};
+use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::value;
@@ -90,7 +90,7 @@ fn blank(name: &str) -> Pool {
         backlog: 0,
         client_connections: 0,
         redis_auth: None,
-        auth: Auth::Pool,
+        auth: None,
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,

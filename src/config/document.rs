@@ -58,6 +58,7 @@ fn default_of(key: &Key) -> String {
     match key.default {
         Without::Required => "required".to_owned(),
         Without::Text(text) => format!("`{text}`"),
+        Without::Derived(meaning) => meaning.to_owned(),
         Without::Unset(meaning) => format!("none: {meaning}"),
     }
 }

@@ -87,12 +87,12 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "auth",
-        default: Without::Text("pool"),
+        default: Without::Derived("`pool` where `redis_auth` is set, else `shard`"),
         takes: Takes::Word(&[
-            ("pool", |pool| pool.auth = Auth::Pool),
-            ("shard", |pool| pool.auth = Auth::Shard),
+            ("pool", |pool| pool.auth = Some(Auth::Pool)),
+            ("shard", |pool| pool.auth = Some(Auth::Shard)),
         ]),
-        meaning: "Who decides whom a client may be. `pool`: all clients say the one password `redis_auth` and are that user to the shards. `shard`: what a client says to AUTH is said to the shards, whose ACLs apply; `redis_auth` serves heartbeats alone.",
+        meaning: "Who decides whom a client may be. `pool`: all clients say the one password `redis_auth` and are that user to the shards. `shard`: what a client says to AUTH is said to the shards, whose ACLs apply; `redis_auth` serves heartbeats alone then.",
         twemproxy: NEW,
     },
     Key {

@@ -40,8 +40,8 @@ pub struct Pool {
     pub client_connections: u32,
     /// The password sent to shards and required from clients.
     pub redis_auth: Option<String>,
-    /// Who decides whom a client may be.
-    pub auth: Auth,
+    /// Who decides whom a client may be, where the file says it; see [`Self::who_decides`].
+    pub auth: Option<Auth>,
     /// The database that links SELECT and that sessions start in.
     pub redis_db: u32,
     /// Whether links are opened at start-up rather than at the first request.
@@ -188,19 +188,25 @@ pub enum KeyBytes {
 }
 
 /// Who decides whom a client may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
     /// The pool, by its one password `redis_auth`; all clients are that user to the shards.
-    #[default]
     Pool,
     /// The shards: what a client says to AUTH is said to them, and their ACLs apply.
     Shard,
 }
 
 impl Pool {
+    /// Who decides whom a client may be: the pool if it has a password, else the shards, so that
+    /// clients find what they would find at one Redis.
+    pub fn who_decides(&self) -> Auth {
+        let default = if self.redis_auth.is_some() { Auth::Pool } else { Auth::Shard };
+        self.auth.unwrap_or(default)
+    }
+
     /// Whether a client has to show that it may use the pool.
     pub fn wants_authentication(&self) -> bool {
-        self.auth == Auth::Shard || self.redis_auth.is_some()
+        self.who_decides() == Auth::Shard || self.redis_auth.is_some()
     }
 }
 

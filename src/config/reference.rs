@@ -31,6 +31,8 @@ pub enum Without {
     Text(&'static str),
     /// Nothing is set, which means this.
     Unset(&'static str),
+    /// What it is depends on other keys; the text says how.
+    Derived(&'static str),
 }
 
 /// The kind of a value, the range it must be in, and the field it sets.

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `+PONG` | good | |
 //! | `-NOPERM` | good | alive, past the password; only PING is not allowed to this user |
-//! | `-LOADING`, `-MASTERDOWN`, `-NOAUTH`, `-WRONGPASS`, other errors | refusal | alive, but every request would get this error |
+//! | `-NOAUTH` | locked | alive, and past the password for clients that say theirs (`auth: shard`) |
+//! | `-LOADING`, `-MASTERDOWN`, `-WRONGPASS`, `-NOAUTH` where circlet should have said the password, other errors | refusal | alive, but every request would get this error |
 //! | `-BUSY` | busy | alive, in a slow script that may end any moment: given more time |
 //! | nothing in time, a closed or refused connection, not RESP | failure | nobody there, or nobody to be trusted |
 
@@ -17,6 +18,8 @@ use redis_protocol::resp2::types::BytesFrame;
 pub enum Answer {
     /// The shard serves.
     Good,
+    /// The shard serves whoever says a password, which is the clients' to do.
+    Locked,
     /// The shard is alive and answers at once, with an error instead of its service.
     Refusal(String),
     /// The shard is alive and in the middle of a script (`-BUSY`).
@@ -25,11 +28,27 @@ pub enum Answer {
     Failure(String),
 }
 
-/// Judges the reply to PING: one line with its CRLF. `authenticated` says whether AUTH came before.
-pub fn to_ping(line: &[u8], authenticated: bool) -> Answer {
+/// Whose the shard's password is to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Password {
+    /// circlet's, and it has said it.
+    Said,
+    /// circlet's, and it has none.
+    Missing,
+    /// The clients' (`auth: shard`).
+    OfClients,
+}
+
+/// Judges the reply to PING: one line with its CRLF.
+pub fn to_ping(line: &[u8], password: Password) -> Answer {
     match simple_reply(line) {
         Ok(BytesFrame::SimpleString(text)) if text[..] == *b"PONG" => Answer::Good,
-        Ok(BytesFrame::Error(text)) => refusal(&text, authenticated),
+        Ok(BytesFrame::Error(text))
+            if password == Password::OfClients && text.starts_with("NOAUTH") =>
+        {
+            Answer::Locked
+        }
+        Ok(BytesFrame::Error(text)) => refusal(&text, password),
         _ => garbage(line),
     }
 }
@@ -40,18 +59,18 @@ pub fn to_auth(line: &[u8]) -> Option<Answer> {
         Ok(BytesFrame::SimpleString(text)) if text[..] == *b"OK" => None,
         // A shard without a password serves us as well as one with: not worth its keys.
         Ok(BytesFrame::Error(text)) if wants_no_password(&text) => None,
-        Ok(BytesFrame::Error(text)) => Some(refusal(&text, true)),
+        Ok(BytesFrame::Error(text)) => Some(refusal(&text, Password::Said)),
         _ => Some(garbage(line)),
     }
 }
 
-fn refusal(text: &str, authenticated: bool) -> Answer {
+fn refusal(text: &str, password: Password) -> Answer {
     let advice = match text.split(' ').next().unwrap_or_default() {
         "NOPERM" => return Answer::Good,
         "BUSY" => return Answer::Busy("running a script past its time limit (BUSY)".into()),
         "LOADING" => "loading its dataset (LOADING)",
         "MASTERDOWN" => "a replica without its master (MASTERDOWN)",
-        "NOAUTH" if !authenticated => {
+        "NOAUTH" if password == Password::Missing => {
             "wants a password and the pool has none: set redis_auth to the shard's requirepass \
              (NOAUTH)"
         }
@@ -105,7 +124,7 @@ mod tests {
     use super::*;
 
     fn refused(line: &str) -> String {
-        match to_ping(line.as_bytes(), false) {
+        match to_ping(line.as_bytes(), Password::Missing) {
             Answer::Refusal(text) => text,
             other => panic!("{line:?} judged {other:?}"),
         }
@@ -113,9 +132,9 @@ mod tests {
 
     #[test]
     fn pong_is_good_and_so_is_a_shard_that_only_forbids_ping() {
-        assert_eq!(to_ping(b"+PONG\r\n", false), Answer::Good);
+        assert_eq!(to_ping(b"+PONG\r\n", Password::Missing), Answer::Good);
         let noperm = b"-NOPERM this user has no permissions to run the 'ping' command\r\n";
-        assert_eq!(to_ping(noperm, true), Answer::Good);
+        assert_eq!(to_ping(noperm, Password::Said), Answer::Good);
     }
 
     #[test]
@@ -130,9 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn a_shard_whose_password_the_clients_say_is_alive_without_it() {
+        let noauth = b"-NOAUTH Authentication required.\r\n";
+        assert_eq!(to_ping(noauth, Password::OfClients), Answer::Locked);
+        assert!(matches!(to_ping(noauth, Password::Said), Answer::Refusal(_)));
+        let loading = b"-LOADING Redis is loading the dataset in memory\r\n";
+        assert!(matches!(to_ping(loading, Password::OfClients), Answer::Refusal(_)));
+    }
+
+    #[test]
     fn busy_is_its_own_case_and_busykey_is_not_busy() {
         let busy = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL\r\n";
-        assert!(matches!(to_ping(busy, false), Answer::Busy(_)));
+        assert!(matches!(to_ping(busy, Password::Missing), Answer::Busy(_)));
         assert!(refused("-BUSYKEY Target key name already exists.\r\n").contains("BUSYKEY"));
     }
 
@@ -147,7 +175,7 @@ mod tests {
             b"-\xff\xfe\r\n",
             b"\r\n",
         ] {
-            assert!(matches!(to_ping(line, false), Answer::Failure(_)), "{line:?}");
+            assert!(matches!(to_ping(line, Password::Missing), Answer::Failure(_)), "{line:?}");
         }
     }
 

@@ -65,8 +65,8 @@ impl Target {
         Self {
             address: pool.servers[shard].address.clone(),
             identity,
-            password: pool.redis_auth.clone().filter(|_| pool.auth == Auth::Pool),
-            clients_decide: pool.auth == Auth::Shard,
+            password: pool.redis_auth.clone().filter(|_| pool.who_decides() == Auth::Pool),
+            clients_decide: pool.who_decides() == Auth::Shard,
             timeout: pool.connect_timeout,
             keepalive: pool.tcpkeepalive,
         }
@@ -145,7 +145,7 @@ where
         let end = read_reply(stream, &mut received).await?;
         if matches!(received.first(), Some(b'-' | b'!')) {
             let text = String::from_utf8_lossy(&received[1..end]).trim_end().to_owned();
-            if target.clients_decide {
+            if target.clients_decide && is_about_users(&text) {
                 return Err(LinkFault::Denied(text.into()));
             }
             if !wants_no_password(&text) {
@@ -175,6 +175,11 @@ fn greetings(target: &Target) -> Vec<Vec<Vec<u8>>> {
         greet(&[b"SELECT", target.identity.db.to_string().as_bytes()]);
     }
     greetings
+}
+
+/// Whether a greeting was refused for who says it, and not for what it says.
+fn is_about_users(error: &str) -> bool {
+    ["NOAUTH", "NOPERM", "WRONGPASS"].iter().any(|code| error.starts_with(code))
 }
 
 /// Whether AUTH was refused because the shard has no password: then it is open to us, and a fleet

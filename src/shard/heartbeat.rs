@@ -20,10 +20,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Password};
 use super::health::span;
 use super::inquiry::Inquiries;
-use crate::config::{Address, Pool, Server};
+use crate::config::{Address, Auth, Pool, Server};
 
 /// The shortest time between two heartbeats to one shard, whatever the interval and however many
 /// failures the workers report. A `heartbeat_interval` of 0 means this too: heartbeats cannot
@@ -40,6 +40,7 @@ pub(super) struct Target {
     pub(super) shard: usize,
     address: Address,
     auth: Option<Vec<u8>>,
+    password: Password,
     interval: Duration,
     timeout: Duration,
     connect_timeout: Duration,
@@ -61,6 +62,11 @@ impl Target {
             shard,
             address: server.address.clone(),
             auth: settings.redis_auth.as_deref().map(auth_command),
+            password: match (&settings.redis_auth, settings.who_decides()) {
+                (Some(_), _) => Password::Said,
+                (None, Auth::Shard) => Password::OfClients,
+                (None, Auth::Pool) => Password::Missing,
+            },
             interval: settings.heartbeat_interval,
             timeout: settings.heartbeat_timeout.max(MIN_TIMEOUT),
             connect_timeout: settings.connect_timeout.max(MIN_TIMEOUT),
@@ -133,7 +139,7 @@ impl Target {
                 }
             }
             let line = connection.call(b"*1\r\n$4\r\nPING\r\n").await?;
-            let answer = answer::to_ping(&line, self.auth.is_some());
+            let answer = answer::to_ping(&line, self.password);
             Ok((answer, !matches!(line[..], [b'-', ..])))
         };
         let (answer, clean) = timeout(self.timeout, talk).await.unwrap_or(Err(Broken::Silent))?;

@@ -80,7 +80,7 @@ impl ShardJudge {
     /// Takes in a heartbeat's outcome; `true` when the shard went out or came back.
     pub fn heartbeat(&mut self, answer: &Answer, now: Instant) -> bool {
         match answer {
-            Answer::Good => self.good(now),
+            Answer::Good | Answer::Locked => self.good(now),
             Answer::Refusal(_) | Answer::Busy(_) if !self.rules.auto_eject => self.good(now),
             Answer::Busy(cause) => self.busy(cause, now),
             Answer::Refusal(cause) | Answer::Failure(cause) => self.failure(cause, now),

@@ -82,8 +82,9 @@ pub enum Owner {
     Shared,
     /// One session has it to itself.
     Session(u32),
-    /// The subscriptions of the worker's sessions with its pool: what it says answers no request.
-    Subscriptions,
+    /// The subscriptions of one user's sessions, by the index of their hub: what it says answers no
+    /// request.
+    Subscriptions(u16),
     /// It is private, and nobody has it at present.
     Nobody,
 }

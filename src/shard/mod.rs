@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod connect;
+pub mod doors;
 pub mod fault;
 pub mod health;
 pub mod heartbeat;

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::answer::Answer;
+use super::doors::Doors;
 use super::health::{Change, Failure, Rules, ShardHealth, State};
 use super::heartbeat::{Beat, Target};
 use super::inquiry::{Inquiries, Told};
@@ -31,6 +32,7 @@ pub struct Monitor {
     pools: Vec<Watched>,
     targets: Vec<Target>,
     counters: Arc<HealthCounters>,
+    doors: Arc<Doors>,
     tell: mpsc::UnboundedSender<Told>,
     told: Option<mpsc::UnboundedReceiver<Told>>,
 }
@@ -68,6 +70,7 @@ impl Monitor {
             targets: targets.collect(),
             pools: watched.collect(),
             counters: Arc::new(HealthCounters::new(&sizes)),
+            doors: Arc::new(Doors::new(config)),
             tell,
             told: Some(told),
         }
@@ -76,6 +79,11 @@ impl Monitor {
     /// What the stats port shows of ejections.
     pub fn counters(&self) -> Arc<HealthCounters> {
         Arc::clone(&self.counters)
+    }
+
+    /// Which shards let in who says no password.
+    pub fn doors(&self) -> Arc<Doors> {
+        Arc::clone(&self.doors)
     }
 
     /// What the shards will tell of their commands; to be taken once, before [`run`](Self::run).
@@ -130,6 +138,7 @@ impl Monitor {
 
     /// The pool's index when something changed; so for failures.
     fn take_beat(&mut self, beat: &Beat) -> Option<usize> {
+        self.doors.note(beat.pool, beat.shard, &beat.answer);
         let pool = &mut self.pools[beat.pool];
         let changes = pool.judge.heartbeat(beat.shard, &beat.answer, beat.at);
         if changes.is_empty() {
@@ -182,7 +191,7 @@ impl Watched {
         let shard = &mut self.shards[index];
         if shard.heard.as_ref() != Some(answer) {
             let news = match answer {
-                Answer::Good => "answers again",
+                Answer::Good | Answer::Locked => "answers again",
                 Answer::Refusal(text) | Answer::Busy(text) | Answer::Failure(text) => text,
             };
             info!("shard {} of pool {} still out: {news}", shard.label, self.name);

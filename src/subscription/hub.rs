@@ -41,11 +41,11 @@ pub struct Moved {
 
 impl Hub {
     /// Nobody listens to anything.
-    pub fn new(shards: usize) -> Self {
+    pub fn new(shards: usize, registry: Arc<Registry>) -> Self {
         Self {
             names: Default::default(),
             upstreams: (0..shards).map(|_| Upstream::default()).collect(),
-            registry: Arc::default(),
+            registry,
         }
     }
 
@@ -105,12 +105,22 @@ impl Hub {
         self.names[kind as usize].get(name).map(|listeners| &listeners.sessions)
     }
 
+    /// All names of `kind`.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &Name> {
+        self.names[kind as usize].keys()
+    }
+
     /// All names of `kind` to be listened to on `shard`.
     pub fn wanted(&self, kind: Kind, shard: usize) -> impl Iterator<Item = &Name> {
         let names = self.names[kind as usize].iter();
         names
             .filter(move |(_, listeners)| kind != Kind::Shard || listeners.home == Some(shard))
             .map(|(name, _)| name)
+    }
+
+    /// Whether nobody listens to anything, or is about to.
+    pub fn is_idle(&self) -> bool {
+        self.names.iter().all(HashMap::is_empty)
     }
 
     /// Whether anything is to be listened to on `shard`.
@@ -149,8 +159,13 @@ impl Hub {
     }
 
     fn settled(&self, shard: usize, sent: &Sent) {
-        if sent.verb == Verb::Unsubscribe {
-            sent.names.iter().for_each(|name| self.registry.unlink(sent.kind, name, shard));
+        let names = sent.names.iter();
+        match sent.verb {
+            Verb::Subscribe => names.for_each(|name| self.registry.heard(sent.kind, name)),
+            Verb::Unsubscribe => {
+                names.for_each(|name| self.registry.unlink(sent.kind, name, shard));
+            }
+            Verb::Ping => {}
         }
     }
 
@@ -196,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_name_is_new_once_and_gone_once() {
-        let mut hub = Hub::new(1);
+        let mut hub = Hub::new(1, Arc::default());
         let (name, is_new) = hub.hold(Kind::Channel, b"c", None);
         assert!(is_new && !hub.hold(Kind::Channel, b"c", None).1);
         assert!(hub.hold(Kind::Pattern, b"c", None).1, "patterns are apart");
@@ -209,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_registry_is_even_after_a_loss_and_all_have_left() {
-        let mut hub = Hub::new(2);
+        let mut hub = Hub::new(2, Arc::default());
         let mut out = Vec::new();
         for (at, text) in [b"a", b"b", b"c"].into_iter().enumerate() {
             let (name, _) = hub.hold(Kind::Channel, text, None);
@@ -238,7 +253,7 @@ mod tests {
 
     #[test]
     fn shard_channels_follow_the_ring() {
-        let mut hub = Hub::new(2);
+        let mut hub = Hub::new(2, Arc::default());
         let (name, _) = hub.hold(Kind::Shard, b"c", Some(0));
         assert!(hub.wants(0) && !hub.wants(1));
         let moved = hub.rehome(|_| Some(1));

@@ -11,6 +11,7 @@
 
 mod frame;
 mod hub;
+mod hubs;
 mod registry;
 mod upstream;
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use frame::{Heard, read};
 pub use hub::Hub;
+pub use hubs::{HubAt, Hubs};
 pub use registry::{Audience, Registries, Registry};
 pub use upstream::{Sent, Upstream, Verb};
 

@@ -36,6 +36,8 @@ struct Tally {
     clients: usize,
     /// By shard: our links that listen there, or are about to, or were until just now.
     links: SmallVec<[u16; 4]>,
+    /// Those of all shards that have not confirmed yet.
+    unheard: usize,
 }
 
 /// Who hears a message that is published on one shard.
@@ -45,6 +47,8 @@ pub struct Audience {
     pub clients: usize,
     /// Links of circlet to that shard, which the shard counts as its clients.
     pub links: usize,
+    /// Links of circlet to any shard that are about to listen.
+    pub unheard: usize,
 }
 
 impl Audience {
@@ -77,7 +81,13 @@ impl Registry {
                 tally.links.resize(shard + 1, 0);
             }
             tally.links[shard] += 1;
+            tally.unheard += 1;
         });
+    }
+
+    /// A link that was about to listen does, or has failed.
+    pub fn heard(&self, kind: Kind, name: &Name) {
+        self.update(kind, name, |tally| tally.unheard = tally.unheard.saturating_sub(1));
     }
 
     /// A link to `shard` has ended to listen.
@@ -113,6 +123,7 @@ impl Registry {
                 if glob::matches_exactly(entry.key(), channel) {
                     audience.clients += entry.clients;
                     audience.links += entry.links_to(shard);
+                    audience.unheard += entry.unheard;
                 }
             }
         }
@@ -122,7 +133,8 @@ impl Registry {
     /// Who listens to exactly this name on `shard`.
     pub fn listeners(&self, kind: Kind, name: &[u8], shard: usize) -> Audience {
         let Some(tally) = self.names[kind as usize].get(name) else { return Audience::default() };
-        Audience { clients: tally.clients, links: tally.links_to(shard) }
+        let (clients, unheard) = (tally.clients, tally.unheard);
+        Audience { clients, links: tally.links_to(shard), unheard }
     }
 
     /// The names that clients listen to.
@@ -161,7 +173,9 @@ mod tests {
         registry.link(Kind::Pattern, &pattern, 2);
         registry.join(Kind::Pattern, &pattern);
         let audience = registry.audience(Kind::Channel, b"news", 2);
-        assert_eq!(audience, Audience { clients: 3, links: 2 });
+        assert_eq!(audience, Audience { clients: 3, links: 2, unheard: 2 });
+        registry.heard(Kind::Pattern, &pattern);
+        assert_eq!(registry.audience(Kind::Channel, b"news", 2).unheard, 1);
         // Two links of ours and a client of the shard itself.
         assert_eq!(audience.correct(3), 4);
         assert_eq!(registry.audience(Kind::Channel, b"news", 1).links, 0);

@@ -156,7 +156,7 @@ impl Worker {
         self.counters.pools[pool].forward_error.add(in_flight.len() as u64);
         match self.links[number as usize].owner {
             Owner::Session(session) => self.private_lost(number, session, &fault),
-            Owner::Subscriptions => self.subscriptions_lost(number, &fault),
+            Owner::Subscriptions(_) => self.subscriptions_lost(number, &fault),
             Owner::Shared | Owner::Nobody => {}
         }
         for pending in in_flight {

@@ -38,6 +38,7 @@ impl Worker {
             link.wants_write = false;
             self.flush_link(number);
         }
+        let mut taken = 0;
         loop {
             let link = &mut *self.links[number as usize];
             let Some(socket) = &mut link.socket else { return Poll::Ready(()) };
@@ -58,7 +59,9 @@ impl Worker {
                         self.take_reply_in_place(number);
                     } else {
                         self.take_replies(number, count);
-                        if count == self.scratch.len() {
+                        taken += count;
+                        if taken >= self.scratch.len() {
+                            // A shard that sends as fast as it is read must not hold up others.
                             cx.waker().wake_by_ref();
                             return Poll::Pending;
                         }
@@ -169,7 +172,8 @@ impl Worker {
     /// Handles a frame that answers no request; false when the link failed over it.
     #[cold]
     fn take_unasked(&mut self, number: u32, frame: Frame<'_>) -> bool {
-        if self.links[number as usize].owner == Owner::Subscriptions && self.hear(number, &frame) {
+        let listens = matches!(self.links[number as usize].owner, Owner::Subscriptions(_));
+        if listens && self.hear(number, &frame) {
             return true;
         }
         let shown = String::from_utf8_lossy(&frame.bytes()[..frame.bytes().len().min(40)]);

@@ -16,7 +16,7 @@ use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
 use crate::shard::scripts::Seen;
-use crate::subscription::Hub;
+use crate::subscription::Hubs;
 
 /// The pool's configuration, who is in, and the links that are open.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ pub struct PoolState {
     pub openness: Openness,
     /// Who looks at what clients say.
     pub monitors: Monitors,
-    /// Who listens to what.
-    pub hub: Hub,
+    /// Who listens to what, by user.
+    pub hubs: Hubs,
     /// The scripts that came with EVAL.
     pub seen_scripts: Seen,
 }
@@ -71,7 +71,7 @@ impl PoolState {
             openness: Openness::default(),
             monitors: Monitors::default(),
             learned: Arc::default(),
-            hub: Hub::new(config.servers.len()),
+            hubs: Hubs::new(config.servers.len(), Arc::default()),
             request_limits: RequestLimits {
                 bulk: config.max_bulk,
                 arguments: config.max_arguments,

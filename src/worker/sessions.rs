@@ -18,8 +18,8 @@ impl Worker {
     /// Takes in a client's connection and starts its task.
     pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
         let Some(this) = self.this.upgrade() else { return };
+        let is_stranger = self.begins_as_stranger(pool);
         let config = &self.pools[pool].config;
-        let is_stranger = config.wants_authentication();
         let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
         session.heard_at = self.seconds;
         self.pools[pool].mark(&mut session);
@@ -61,6 +61,7 @@ impl Worker {
     }
 
     fn poll_session_read(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<()> {
+        let mut taken = 0;
         loop {
             let session = &mut self.sessions[number as usize];
             let accepts_commands = session.accepts_commands();
@@ -93,8 +94,9 @@ impl Worker {
                 Ok((count, false)) => {
                     session.heard_at = self.seconds;
                     self.take_scratch(number, count);
-                    if count == self.scratch.len() {
-                        // More is waiting: the others first.
+                    taken += count;
+                    if taken >= self.scratch.len() {
+                        // More is waiting, or comes as fast as it is taken: the others first.
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }

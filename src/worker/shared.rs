@@ -1,5 +1,6 @@
 //! What the workers of a process know of each other: who is connected where, and how to ask.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use dashmap::DashMap;
@@ -7,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::shard::doors::Doors;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 
@@ -25,6 +27,8 @@ pub struct Shared {
     pub run_id: String,
     /// The scripts of each pool.
     pub scripts: Vec<ScriptCache>,
+    /// Which shards let in who says no password.
+    pub doors: Arc<Doors>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -41,7 +45,11 @@ pub struct ClientPlace {
 
 impl Shared {
     /// For the workers behind these inboxes; a cache of scripts for each pool.
-    pub fn new(inboxes: Vec<UnboundedSender<Message>>, scripts: Vec<ScriptCache>) -> Self {
+    pub fn new(
+        inboxes: Vec<UnboundedSender<Message>>,
+        scripts: Vec<ScriptCache>,
+        doors: Arc<Doors>,
+    ) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
         Self {
@@ -51,6 +59,7 @@ impl Shared {
             started_at,
             run_id,
             scripts,
+            doors,
             inboxes,
         }
     }

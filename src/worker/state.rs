@@ -21,7 +21,7 @@ use crate::outbox::SpareBuffers;
 use crate::resp::RequestScanner;
 use crate::shard::health::Failure;
 use crate::shard::link::Link;
-use crate::subscription::Audience;
+use crate::subscription::{Audience, Hubs};
 
 /// See the module [`crate::worker`].
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Worker {
         shared: Arc<Shared>,
     ) -> Rc<RefCell<Self>> {
         for (index, pool) in pools.iter_mut().enumerate() {
-            pool.hub.registry = shared.subscriptions.of_pool(index);
+            pool.hubs = Hubs::new(pool.config.servers.len(), shared.subscriptions.of_pool(index));
         }
         Rc::new_cyclic(|this| {
             RefCell::new(Self {
@@ -104,6 +104,7 @@ impl Worker {
         self.seconds += 1;
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
+            self.drop_unused_hubs(pool);
         }
     }
 }

@@ -73,7 +73,7 @@ fn every_key_reaches_its_own_field() {
         backlog: 2,
         client_connections: 3,
         redis_auth: Some("secret".into()),
-        auth: config::Auth::Shard,
+        auth: Some(config::Auth::Shard),
         redis_db: 4,
         preconnect: true,
         tcpkeepalive: true,

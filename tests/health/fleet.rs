@@ -25,7 +25,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         backlog: 512,
         client_connections: 0,
         redis_auth: None,
-        auth: circlet::config::Auth::Pool,
+        auth: None,
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,

@@ -15,11 +15,13 @@
 
 mod gather;
 mod moves;
+mod waits;
 
 use bytes::Bytes;
 
+use self::waits::Wait;
 use super::procedure::Steps;
-use crate::command::bits::KeyFlags;
+use crate::command::bits::{Flags, KeyFlags};
 use crate::command::{Spec, keys};
 use crate::config::CrossShard;
 use crate::resp::{Request, write};
@@ -48,6 +50,7 @@ enum Way {
     SetIfNone,
     FirstThatHas,
     EachStream,
+    Wait(Wait),
 }
 
 impl Worker {
@@ -77,6 +80,7 @@ impl Worker {
                 Way::SetIfNone => moves::set_if_none(&steps, &command, &keys).await,
                 Way::FirstThatHas => moves::first_that_has(&steps, &command, &keys).await,
                 Way::EachStream => moves::each_stream(&steps, &command, &keys).await,
+                Way::Wait(wait) => waits::run(&steps, wait, command, keys).await,
             }
         });
         true
@@ -105,7 +109,8 @@ fn way(spec: &Spec, request: &Request<'_>, keys: &[Key]) -> Option<Way> {
         "lmove" | "rpoplpush" => Way::MoveElement,
         "msetnx" => Way::SetIfNone,
         "lmpop" | "zmpop" => Way::FirstThatHas,
-        "xread" | "xreadgroup" => Way::EachStream,
+        "xread" | "xreadgroup" if !keys::blocks(request) => Way::EachStream,
+        name if spec.flags.contains(Flags::BLOCKING) => Way::Wait(Wait::of(name)?),
         // A script may say the names of its keys, and patterns name keys that are not copied.
         _ if spec.group == "scripting" || !keys::patterns(request).is_empty() => return None,
         _ => {

@@ -10,6 +10,10 @@ use crate::worker::Worker;
 
 impl Worker {
     pub(super) fn exec(&mut self, number: u32) {
+        if self.publishes_unheard(number) && self.postpone(number) {
+            return;
+        }
+        self.sessions[number as usize].postponed = 0;
         self.check_home(number);
         let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
         match (transaction.phase, transaction.conclusion.take()) {

@@ -53,6 +53,19 @@ impl Transaction {
 }
 
 impl Worker {
+    /// Whether the transaction publishes to a channel that a client is just about to listen to.
+    pub(super) fn publishes_unheard(&self, number: u32) -> bool {
+        let Some(transaction) = &self.sessions[number as usize].transaction else { return false };
+        let pool = self.pool_of(number);
+        transaction.own.iter().any(|own| match &own.what {
+            What::Publish(kind, channel) => {
+                let shard = pool.ring.shard(channel).unwrap_or(0);
+                pool.hubs.registry().audience(*kind, channel, shard).unheard > 0
+            }
+            _ => false,
+        })
+    }
+
     /// EXEC's reply with circlet's own answers in it; `None` when it stays as it is.
     pub(super) fn complete(
         &mut self,
@@ -102,7 +115,7 @@ impl Worker {
         let (Some(shard), Some(receivers)) = (shard, integer(element)) else {
             return completed.extend_from_slice(element);
         };
-        let audience = self.pool_of(number).hub.registry.audience(kind, channel, shard);
+        let audience = self.pool_of(number).hubs.registry().audience(kind, channel, shard);
         Writer::new(completed, Protocol::Resp2).integer(audience.correct(receivers) as i64);
     }
 

@@ -254,7 +254,7 @@ impl Worker {
             "spublish" => Kind::Shard,
             _ => return None,
         };
-        (!self.pool_of(number).hub.registry.is_empty()).then_some(kind)
+        (!self.pool_of(number).hubs.registry().is_empty()).then_some(kind)
     }
 
     fn refuse_within(&mut self, number: u32, spec: &Spec, why: &str) -> Option<Place> {

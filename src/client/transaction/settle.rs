@@ -13,7 +13,11 @@ impl Worker {
     pub(crate) fn settle_transaction(&mut self, number: u32) {
         let session = &*self.sessions[number as usize];
         let Some(transaction) = &session.transaction else { return };
-        if transaction.phase != Phase::Collecting || transaction.conclusion.is_some() {
+        let is_postponed = session.postponed > 0;
+        if transaction.phase != Phase::Collecting
+            || transaction.conclusion.is_some()
+            || is_postponed
+        {
             return;
         }
         // Where a key of another shard may still come, no link is taken.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::thread;
+use std::time::Duration;
 
 use super::{Pair, assert_same, words};
-use crate::harness::{Circlet, Client, Reply, Shard, pool_yaml};
+use crate::harness::{Circlet, Client, Reply, Shard, encode, pool_yaml};
 
 const ALLOWED: &str = "hash_tag: \"{}\"\ncross_shard: allow";
 
@@ -160,6 +161,79 @@ fn results_are_those_of_one_redis() {
     // No copy is left behind.
     let keys = pair.same_elements("KEYS *");
     assert!(!keys.iter().any(|key| key.starts_with(b"__circlet")), "{keys:?}");
+}
+
+/// Commands that wait, where there is something or soon nothing to wait for.
+const WAITS: &[&str] = &[
+    "RPUSH w1 a b c",
+    "RPUSH w3 z",
+    "BLPOP w0 w1 w2 w3 0",
+    "BRPOP w0 w3 w1 1",
+    "BLPOP w0 w2 w4 0.05",
+    "BLPOP w0 w2 w4 -1",
+    "BLPOP w0 w2 w4 soon",
+    "SET string x",
+    "BLPOP w0 string w1 1",
+    "ZADD wz1 1 a 2 b 3 c",
+    "BZPOPMIN wz0 wz1 wz2 0",
+    "BZPOPMAX wz0 wz1 wz2 0",
+    "BZPOPMAX wz0 wz3 wz2 0.05",
+    "BLMPOP 1 3 w0 w1 w2 LEFT COUNT 5",
+    "BLMPOP 0.05 3 w0 w1 w2 LEFT",
+    "BZMPOP 1 3 wz0 wz1 wz2 MIN",
+    "BZMPOP 0.05 3 wz0 wz1 wz2 MIN",
+    "RPUSH w1 a b c",
+    "BLMOVE w1 w2 LEFT RIGHT 1",
+    "BRPOPLPUSH w1 w4 1",
+    "BLMOVE w7 w8 LEFT RIGHT 0.05",
+    "BRPOPLPUSH w7 w8 0.05",
+    "XADD wx1 1-1 f v",
+    "XREAD COUNT 1 BLOCK 50 STREAMS wx0 wx1 wx2 0 0 $",
+    "XREAD BLOCK 50 STREAMS wx0 wx1 wx2 $ $ $",
+    "XREAD BLOCK soon STREAMS wx0 wx1 wx2 $ $ $",
+    "XGROUP CREATE wx1 g 0",
+    "XGROUP CREATE wx2 g 0 MKSTREAM",
+    "XREADGROUP GROUP g c BLOCK 50 STREAMS wx1 wx2 > >",
+    "XREADGROUP GROUP g c BLOCK 50 STREAMS wx1 wx2 > >",
+];
+
+#[test]
+fn waiting_on_several_shards_ends_as_on_one_redis() {
+    let mut pair = Pair::with(ALLOWED);
+    for resp3 in [false, true] {
+        pair.clear();
+        if resp3 {
+            pair.speak_resp3();
+        }
+        pair.all_same(WAITS);
+    }
+    let [one, two, three] = pair.key_on_each_shard("w");
+    let mut pusher = pair.proxy.client();
+    for (wait, push) in [
+        (format!("BLPOP {one} {two} {three} 0"), format!("RPUSH {three} late")),
+        (format!("BLMOVE {one} {two} LEFT LEFT 0"), format!("RPUSH {one} late")),
+        (format!("XREAD BLOCK 0 STREAMS x{one} x{two} $ $"), format!("XADD x{two} * f late")),
+    ] {
+        pair.through.send(&encode(&words(&wait)));
+        thread::sleep(Duration::from_millis(100));
+        pusher.command(&words(&push));
+        let reply = pair.through.read_reply_bytes();
+        assert!(reply.windows(4).any(|part| part == b"late"), "{wait}");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_while_it_waits_on_several_shards_takes_nothing() {
+    let mut pair = Pair::with(ALLOWED);
+    let [one, two, _] = pair.key_on_each_shard("w");
+    let mut leaver = pair.proxy.client();
+    leaver.send(&encode(&["BLPOP", &one, &two, "0"]));
+    thread::sleep(Duration::from_millis(100));
+    drop(leaver);
+    thread::sleep(Duration::from_millis(200));
+    pair.through.command(&["RPUSH", &one, "kept"]);
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(pair.through.command(&["LLEN", &one]), Reply::Integer(1));
 }
 
 /// Transactions over keys of several shards.

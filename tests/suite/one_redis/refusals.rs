@@ -126,8 +126,8 @@ const TOGETHER: &[&str] = &[
     "XREAD BLOCK 0 STREAMS @1 @2 0 0",
     "EVAL script 2 @1 @2",
     "EVAL_RO script 2 @1 @2",
-    "EVALSHA sha 2 @1 @2",
-    "EVALSHA_RO sha 2 @1 @2",
+    "EVALSHA ffffffffffffffffffffffffffffffffffffffff 2 @1 @2",
+    "EVALSHA_RO ffffffffffffffffffffffffffffffffffffffff 2 @1 @2",
     "FCALL f 2 @1 @2",
     "FCALL_RO f 2 @1 @2",
 ];

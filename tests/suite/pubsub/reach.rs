@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Pair, expect_nothing_upstream, listening, message, over, subscribe, upstream};
-use crate::harness::{Client, Reply, Shard, encode, eventually};
+use crate::harness::{Circlet, Client, Reply, Shard, encode, eventually, pool_yaml};
 
 #[test]
 fn many_clients_are_one_upstream_subscription_a_worker() {
@@ -199,4 +199,29 @@ fn the_last_listener_takes_the_upstream_subscription_along() {
     eventually("one worker listens to d", || upstream(&shards, "d") == [1, 1, 1]);
     assert_eq!(shards[2].client().command(&["PUBLISH", "d", "m"]), Reply::Integer(1));
     assert_eq!(message(&mut last), ("d".into(), "m".into()));
+}
+
+#[test]
+fn what_is_published_right_after_a_subscribe_is_heard() {
+    let shards = Shard::several(3);
+    let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
+    // With one worker it is certain which of the two is read first.
+    let proxy = Circlet::with_arguments(&pool_yaml("pool", &servers, ""), &["--threads", "1"]);
+    let mut publisher = proxy.client();
+    for number in 0..100 {
+        let channel = format!("c{number}");
+        let mut listener = proxy.client();
+        listener.command(&["PING"]);
+        listener.send(&encode(&["SUBSCRIBE", &channel]));
+        let publish = vec!["PUBLISH", &channel, "m"];
+        let heard = if number % 2 == 0 {
+            publisher.command(&publish)
+        } else {
+            let commands = [vec!["MULTI"], publish, vec!["EXEC"]];
+            publisher.pipeline(&commands)[2].elements()[0].clone()
+        };
+        assert_eq!(heard, Reply::Integer(1), "{channel}");
+        listener.read_reply();
+        assert_eq!(message(&mut listener), (channel, "m".into()));
+    }
 }

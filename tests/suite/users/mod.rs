@@ -1,7 +1,9 @@
 //! `auth: shard`: a client is whom the shards let it be, and nobody else.
 
+mod listening;
 mod password_changes;
 mod storms;
+mod unaware;
 
 use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, pool_yaml};
 
@@ -14,6 +16,15 @@ struct Scene {
 
 impl Scene {
     fn with(users: &[&str], settings: &str) -> Scene {
+        Scene::over(users, &format!("auth: shard\n{settings}"))
+    }
+
+    /// Nobody told circlet of users.
+    fn silent(users: &[&str]) -> Scene {
+        Scene::over(users, "")
+    }
+
+    fn over(users: &[&str], settings: &str) -> Scene {
         let mut shards = Shard::several(4);
         for shard in &shards {
             let mut admin = shard.client();
@@ -23,8 +34,7 @@ impl Scene {
         }
         let single = shards.remove(3);
         let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
-        let settings = format!("auth: shard\n{settings}");
-        let text = pool_yaml("pool", &servers, &settings);
+        let text = pool_yaml("pool", &servers, settings);
         let proxy = Circlet::with_arguments(&text, &["--threads", "2"]);
         Scene { shards, single, proxy }
     }
@@ -213,8 +223,10 @@ fn users_are_changed_on_all_shards() {
 #[test]
 fn without_it_the_shards_users_are_not_changed_through_circlet() {
     let shard = Shard::start();
-    let proxy = Circlet::over(&[&shard]);
+    let text = pool_yaml("pool", &[shard.server(1, None)], "redis_auth: any");
+    let proxy = Circlet::with_arguments(&text, &["--threads", "1"]);
     let mut client = proxy.client();
+    assert_eq!(say(&mut client, "AUTH any"), Reply::ok());
     for line in ["ACL SETUSER carl on", "ACL DELUSER carl", "ACL LOAD", "ACL SAVE"] {
         let refused = say(&mut client, line);
         assert!(refused.error().is_some_and(|text| text.contains("auth: shard")), "{refused}");

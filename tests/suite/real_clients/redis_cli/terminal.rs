@@ -25,6 +25,7 @@ fn subscribes() {
         assert_eq!(publisher.command(&["PUBLISH", "news", "again"]).integer(), 1);
         terminal.expect("2) \"n*\"\n3) \"news\"\n4) \"again\"\n");
         terminal.presses(CONTROL_C);
+        terminal.expect("> ");
         terminal.types("set after it");
         terminal.expect("OK\n");
         terminal.types("quit");
