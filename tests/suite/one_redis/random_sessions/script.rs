@@ -217,7 +217,8 @@ impl Author {
             0 => (words("CLIENT REPLY OFF"), false),
             1..3 => (words("CLIENT REPLY SKIP"), false),
             _ => {
-                mind.muted = false;
+                // Refused to a client of RESP2 that listens.
+                mind.muted &= mind.listens;
                 (words("CLIENT REPLY ON"), false)
             }
         }
