@@ -162,6 +162,12 @@ fn serves(proxy: &Proxy) {
         let mut set = |number| one.command(&["SET".into(), format!("in{number}"), "1".to_owned()]);
         (0..30).map(&mut set).all(|reply| reply == Reply::ok())
     });
+    // A private link that found a shard dead tries again within a second.
+    for key in ["w", "served"] {
+        eventually("private links too", || one.command(&["WATCH", key]) == Reply::ok());
+        one.command(&["UNWATCH"]);
+    }
+    one.command(&["DEL", "w", "served"]);
     one.send(&encode(&["BLPOP", "served", "0"]));
     other.command(&["RPUSH", "served", "x"]);
     assert_eq!(one.read_reply().elements()[1], Reply::bulk("x"));
