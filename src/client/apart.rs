@@ -3,10 +3,28 @@
 
 use bytes::Bytes;
 
+use Told::{Anyway, IfWanted};
+
 use super::session::{Mute, Pause, Special};
-use crate::command::Spec;
+use crate::command::{Handling, Spec};
 use crate::resp::Request;
 use crate::worker::Worker;
+
+/// Whether a client that wants no replies reads what a command answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// No: it is a reply.
+    IfWanted,
+    /// Yes: what it listens to is confirmed as messages are sent, whatever CLIENT REPLY says.
+    Anyway,
+}
+
+impl Told {
+    fn of(spec: &Spec) -> Self {
+        let confirms = spec.handling == Handling::Subscription && spec.name.ends_with("subscribe");
+        if confirms { Anyway } else { IfWanted }
+    }
+}
 
 impl Worker {
     /// Handles a command of a session that has a mark of [`Special`].
@@ -21,11 +39,13 @@ impl Worker {
         self.muted(number, |worker| {
             let special = worker.sessions[number as usize].special;
             if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
-                return;
+                return IfWanted;
             }
             if !worker.is_held(number, spec) && worker.admits(number, spec, request, whole) {
                 worker.handle_apart(number, spec, request, whole);
+                return Told::of(spec);
             }
+            IfWanted
         });
     }
 
@@ -48,20 +68,21 @@ impl Worker {
     }
 
     /// Lets `handle` see to one command, whose reply is dropped if the client wants none.
-    pub(crate) fn muted(&mut self, number: u32, handle: impl FnOnce(&mut Self)) {
+    pub(crate) fn muted(&mut self, number: u32, handle: impl FnOnce(&mut Self) -> Told) {
         let session = &mut *self.sessions[number as usize];
         if !session.special.has(Special::MUTED) {
-            return handle(self);
+            handle(self);
+            return;
         }
         if session.mute == Mute::Next {
             session.mute = Mute::This;
         }
         let count = session.replies.len();
         session.replies.hold();
-        handle(self);
+        let told = handle(self);
         let session = &mut *self.sessions[number as usize];
         // CLIENT REPLY ON and RESET are answered.
-        let is_wanted = !matches!(session.mute, Mute::All | Mute::This);
+        let is_wanted = told == Anyway || !matches!(session.mute, Mute::All | Mute::This);
         let kept = if is_wanted { session.replies.len() } else { count };
         session.replies.mute_from(kept, &mut session.output, &mut self.spare);
         if session.mute == Mute::This {

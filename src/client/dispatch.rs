@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::apart::Told;
 use super::intake::frame;
 use super::session::Special;
 use super::split::positions;
@@ -74,7 +75,10 @@ impl Worker {
         if is_http(request) {
             return self.refuse_http(number);
         }
-        self.muted(number, |worker| worker.reject(number, error, request));
+        self.muted(number, |worker| {
+            worker.reject(number, error, request);
+            Told::IfWanted
+        });
     }
 
     /// Whether a session that is set apart may have the command handled as usual; otherwise it has
@@ -90,7 +94,7 @@ impl Worker {
         let special = self.sessions[number as usize].special;
         let is_stranger = special.has(Special::STRANGER) && !self.shards_decide(number);
         if is_stranger && !spec.flags.contains(Flags::NO_AUTH) {
-            self.say(number, |writer| writer.error("NOAUTH Authentication required."));
+            self.turn_away(number, spec, "NOAUTH Authentication required.");
             return false;
         }
         if special.has(Special::SUBSCRIBER) && !self.admits_subscribed(number, spec) {

@@ -36,6 +36,12 @@ impl Worker {
             Ok(hello) => hello,
             Err(text) => return self.say(number, |writer| writer.error(&text)),
         };
+        // What follows travels on other links: it must not overtake what the session sent before.
+        let protocol = self.sessions[number as usize].protocol;
+        let turns = hello.credentials.is_some() || hello.protocol.is_some_and(|to| to != protocol);
+        if turns && !self.is_drained(number) {
+            return;
+        }
         if let Some((name, password)) = hello.credentials
             && self.shards_decide(number)
         {

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::apart::Told;
 use super::session::{Input, Pause};
 use crate::reply::slots::Frame;
 use crate::resp::{ProtocolError, Request, RequestScanner, Scan, Writer, inline};
@@ -164,6 +165,7 @@ impl Worker {
         self.counters.pools[usize::from(session.pool)].client_err.add(1);
         self.muted(number, |worker| {
             worker.say(number, |writer| writer.error(&format!("ERR {error}")));
+            Told::IfWanted
         });
         self.finish_session(number);
     }

@@ -55,13 +55,17 @@ impl Worker {
         });
     }
 
-    /// SELECT: what follows travels on links that have selected the database. Whether it exists
-    /// a shard is asked once; until it answers, no further command is taken.
+    /// SELECT: what follows travels on links that have selected the database. It must not overtake
+    /// what the session sent before, which travels on others. Whether the database exists a shard
+    /// is asked once; until it answers, no further command is taken.
     fn select(&mut self, number: u32, request: &Request<'_>) {
         let db = match database(request.arg(1)) {
             Ok(db) => db,
             Err(text) => return self.say(number, |writer| writer.error(text)),
         };
+        if db != self.sessions[number as usize].db && !self.is_drained(number) {
+            return;
+        }
         if self.pool_of(number).has_db(self.identity_of(number), db) {
             let changed = self.select_known(number, db);
             return self.say(number, |writer| match changed {
@@ -106,8 +110,11 @@ impl Worker {
     }
 
     fn reset(&mut self, number: u32) {
-        self.leave_all(number);
         let first = self.pool_of(number).identities[0].identity.clone();
+        if *self.identity_of(number) != first && !self.is_drained(number) {
+            return;
+        }
+        self.leave_all(number);
         self.forget_ways(number);
         self.estrange(number);
         if let Err(text) = self.change_identity(number, first) {

@@ -319,7 +319,7 @@ impl Worker {
              are allowed in this context",
             spec.name
         );
-        self.say(number, |writer| writer.error(&text));
+        self.turn_away(number, spec, &text);
         false
     }
 

@@ -144,6 +144,17 @@ impl Worker {
         self.say(number, |writer| writer.raw(&reply));
     }
 
+    /// Refuses a command that the session may not send in its state. An EXEC discards what it was
+    /// to execute, as in Redis.
+    pub(crate) fn turn_away(&mut self, number: u32, spec: &Spec, text: &str) {
+        if spec.name == "exec" {
+            let why = text.strip_prefix("ERR ").unwrap_or(text);
+            let text = format!("EXECABORT Transaction discarded because of: {why}");
+            return self.abort(number, text.as_bytes());
+        }
+        self.say(number, |writer| writer.error(text));
+    }
+
     /// Whether a session that watches keys, or is behind MULTI, may have the command handled as
     /// usual; otherwise it has been seen to.
     pub(crate) fn admits_in_transaction(

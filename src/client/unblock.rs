@@ -12,7 +12,7 @@ use super::local;
 use super::session::Pause;
 use crate::reply::slots::Frame;
 use crate::resp::{Request, write};
-use crate::shard::link::Part;
+use crate::shard::link::{Part, Pending};
 use crate::worker::Worker;
 
 /// What the client that is let go reads.
@@ -64,17 +64,22 @@ impl Worker {
     }
 
     /// Orders the shards that `id` waits on to let it go; `None` while one of them has not said yet
-    /// what it calls the connection.
+    /// what it calls the connection. One that may not tell that (to a user whose ACL forbids it)
+    /// cannot be asked to.
     fn order_release(&mut self, id: u64, reason: Reason) -> Option<Vec<oneshot::Receiver<Bytes>>> {
         let waiting = self.shared.clients.get(&id).map(|place| place.session);
         let Some(number) = waiting.filter(|&number| self.waits(number, id)) else {
             return Some(Vec::new());
         };
         let loans = &self.sessions[number as usize].loans;
-        let ids = loans
-            .iter()
-            .map(|loan| Some((loan.link, loan.shard, self.links[loan.link as usize].client_id?)));
-        let ids: Vec<(u32, usize, u64)> = ids.collect::<Option<_>>()?;
+        let is_asked = |pending: &Pending| pending.part == Part::ClientId;
+        let links = || loans.iter().map(|loan| (loan, &self.links[loan.link as usize]));
+        if links().any(|(_, link)| link.in_flight.iter().any(is_asked)) {
+            return None;
+        }
+        let ids: Vec<(u32, usize, u64)> = links()
+            .filter_map(|(loan, link)| Some((loan.link, loan.shard, link.client_id?)))
+            .collect();
         let mut answers = Vec::with_capacity(ids.len());
         for (link, shard, client) in ids {
             self.links[link as usize].is_marked = true;

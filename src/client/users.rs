@@ -273,6 +273,10 @@ impl Worker {
 
     /// `AUTH [username] password` where the shards decide.
     pub(super) fn auth_by_shard(&mut self, number: u32, request: &Request<'_>) {
+        // As with another database: no command may overtake those of the user before.
+        if !self.is_drained(number) {
+            return;
+        }
         let last = request.len() - 1;
         let name = if last == 2 { request.arg(1) } else { b"default" };
         let user = User { name: name.to_vec(), password: request.arg(last).to_vec() };

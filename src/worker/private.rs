@@ -51,6 +51,10 @@ impl Worker {
     /// comes back by [`Self::give_back`].
     pub(super) fn lend(&mut self, session: u32, shard: usize) -> Result<u32, String> {
         let client = &self.sessions[session as usize];
+        if client.socket.is_none() {
+            // A procedure goes on when its client is gone; what was lent has been taken back.
+            return Err(CLIENT_GONE.to_owned());
+        }
         let (pool, identity) = (usize::from(client.pool), usize::from(client.identity));
         let number = match self.pools[pool].fault(shard) {
             Some(fault) => Err(fault),
@@ -208,6 +212,8 @@ impl Worker {
     }
 }
 
+/// Read by nobody.
+const CLIENT_GONE: &str = "ERR the client is gone";
 /// Idle private links of one identity to one shard that are kept: connecting anew costs a
 /// blocking command a round trip or two, a kept connection costs the shard some 20 KiB.
 const KEEP_IDLE: usize = 16;

@@ -11,6 +11,7 @@ mod ejection;
 mod every_command;
 mod harness;
 mod harness_works;
+mod leaks;
 mod learned;
 mod limits;
 mod one_redis;

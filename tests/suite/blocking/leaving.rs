@@ -41,6 +41,19 @@ fn a_client_that_leaves_before_the_link_is_open_waits_for_nothing() {
 }
 
 #[test]
+fn a_client_that_leaves_before_the_replicas_are_asked_waits_for_nothing() {
+    let stage = Stage::start("");
+    for _ in 0..50 {
+        let mut client = stage.proxy.client();
+        client.send(b"WAIT 1 0\r\n");
+    }
+    eventually("all are gone", || stage.proxy.pool_stat("pool", "client_connections") == 0);
+    // An order to a shard to wait would be there by now.
+    assert!(stage.proxy.client().command(&["DBSIZE"]).error().is_none());
+    eventually("nobody waits", || blocked(&stage.shards) == 0);
+}
+
+#[test]
 fn a_crowd_that_waits_and_leaves_leaves_nothing_behind() {
     let stage = Stage::start("");
     let before = connected(&stage.shards);

@@ -91,6 +91,27 @@ fn one_reply_is_skipped_at_a_time() {
 }
 
 #[test]
+fn what_a_client_listens_to_is_confirmed_in_any_case() {
+    let scene = Scene::start();
+    same_bytes(
+        &scene,
+        &[
+            "CLIENT REPLY OFF",
+            "SUBSCRIBE a b",
+            "GET a",
+            "UNSUBSCRIBE a b",
+            "SUBSCRIBE",
+            "CLIENT REPLY ON",
+            "CLIENT REPLY SKIP",
+            "PSUBSCRIBE a*",
+            "CLIENT REPLY SKIP",
+            "PUNSUBSCRIBE a*",
+            "GET a",
+        ],
+    );
+}
+
+#[test]
 fn thousands_of_unwanted_replies_leave_the_others_in_order() {
     let scene = Scene::start();
     let mut client = scene.proxy.client();

@@ -8,6 +8,7 @@
 mod cross_shard;
 mod every_shard;
 mod random;
+mod random_sessions;
 mod refusals;
 mod sort;
 mod split;

@@ -24,7 +24,7 @@ fn same(clients: &mut [Client; 2], lines: &[&str]) {
     }
 }
 
-const SCRIPT: [&str; 40] = [
+const SCRIPT: [&str; 41] = [
     "UNSUBSCRIBE",
     "UNSUBSCRIBE nosuch",
     "PUNSUBSCRIBE",
@@ -41,6 +41,7 @@ const SCRIPT: [&str; 40] = [
     "NOSUCH",
     "GET",
     "MULTI",
+    "EXEC",
     "PUBSUB NUMPAT",
     "PING",
     "PING hello",

@@ -70,6 +70,35 @@ fn reset_forgets_name_protocol_and_database() {
 }
 
 #[test]
+fn no_command_overtakes_what_was_sent_before_on_other_links() {
+    let shards = Shard::several(3);
+    let proxy = over(&shards, "");
+    let turns = [
+        ("HELLO 3", "HELLO 2"),
+        ("HELLO 3", "RESET"),
+        ("SELECT 1", "SELECT 0"),
+        ("SELECT 2", "HELLO 3"),
+    ];
+    for (turn, back) in turns {
+        let mut client = proxy.client();
+        // The links of this version and database are up, the others are not.
+        client.command(&["SET", "k", "before"]);
+        let mut bytes = encode(&split(turn));
+        bytes.extend(encode(&["EVAL", FLUSH_ALL, "1", "k"]));
+        bytes.extend(encode(&split(back)));
+        bytes.extend(encode(&["GET", "k"]));
+        client.send(&bytes);
+        for _ in 0..3 {
+            client.read_reply();
+        }
+        assert_eq!(client.read_reply(), Reply::Nil, "{turn}, {back}");
+    }
+}
+
+/// A key is in no database any more.
+const FLUSH_ALL: &str = "for db = 0, 15 do redis.call('SELECT', db) redis.call('DEL', KEYS[1]) end";
+
+#[test]
 fn sessions_of_both_protocols_live_side_by_side() {
     let shards = Shard::several(3);
     let proxy = over(&shards, "");

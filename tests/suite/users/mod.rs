@@ -233,3 +233,24 @@ fn without_it_the_shards_users_are_not_changed_through_circlet() {
     }
     assert_eq!(say(&mut shard.client(), "ACL USERS").elements().len(), 1);
 }
+
+#[test]
+fn a_client_whose_user_may_not_ask_its_number_is_not_let_go_and_nobody_waits_for_that() {
+    let scene = Scene::with(&[ANN, "eve on >third ~* &* +blpop"], "");
+    let (mut eve, mut ann) = (scene.proxy.client(), scene.proxy.client());
+    assert_eq!(say(&mut ann, "AUTH ann secret"), Reply::ok());
+    let id = say(&mut eve, "CLIENT ID").integer();
+    assert_eq!(say(&mut eve, "AUTH eve third"), Reply::ok());
+    eve.send(b"BLPOP l 0\r\n");
+    let is_blocked = || {
+        let waits = |shard: &Shard| {
+            let info = shard.client().command(&["INFO", "clients"]);
+            String::from_utf8_lossy(info.bytes()).contains("blocked_clients:1")
+        };
+        scene.shards.iter().any(waits)
+    };
+    crate::harness::eventually("eve waits", is_blocked);
+    assert_eq!(say(&mut ann, &format!("CLIENT UNBLOCK {id}")).integer(), 0);
+    say(&mut ann, "RPUSH l x");
+    assert_eq!(eve.read_reply().elements()[1], Reply::bulk("x"));
+}
