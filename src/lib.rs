@@ -61,11 +61,11 @@
 //!    (WATCH, an open MULTI) or hold it up (BLPOP) travels on a private one, which ends with its
 //!    session. See [`worker::PrivateLink`].
 //! 10. **A transaction is sent in one piece, or on a private link; never in halves, never twice.**
-//!    See [`client::transaction`].
+//!     See [`client::transaction`].
 //! 11. **What a session says while its last command is in the works waits.** Several steps, a wait,
-//!    a subscription on its way: each is a [`client::session::Pause`] that ends by itself.
+//!     a subscription on its way: each is a [`client::session::Pause`] that ends by itself.
 //! 12. **A forwarded command asks no other worker.** What workers know of each other
-//!    ([`worker::Shared`]) is for CLIENT LIST, PUBLISH's count and their kind.
+//!     ([`worker::Shared`]) is for CLIENT LIST, PUBLISH's count and their kind.
 
 pub mod admin;
 pub mod client;

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use circlet::config::{Address, Server};
+use circlet::config::{Address, Auth, Server};
 use circlet::shard::health::State;
 
 use crate::fleet::{Redis, alpha};
@@ -104,18 +104,23 @@ fn loading_its_dataset_it_does_not_return() {
 fn a_wrong_password_is_a_fault_that_says_what_to_do() {
     let locked = Redis::start(&["--requirepass", "secret"]);
     let open = Redis::start(&[]);
-    let outcome = |password: Option<&str>, state| {
+    let outcome = |password: Option<&str>, auth, state| {
         let servers = vec![locked.server(), open.server()];
-        let set = |pool: &mut circlet::config::Pool| pool.redis_auth = password.map(str::to_owned);
+        let set = |pool: &mut circlet::config::Pool| {
+            pool.redis_auth = password.map(str::to_owned);
+            pool.auth = auth;
+        };
         let watch = Watch::start(&alpha(servers, set));
         sleep(Duration::from_millis(350));
         watch.until_state(0, state);
         assert_eq!(watch.state(1), State::Live, "a password too many does no harm");
         watch.health(0).cause
     };
-    assert_eq!(&*outcome(Some("secret"), State::Live), "");
-    assert!(outcome(Some("guess"), State::Ejected).contains("set redis_auth to the shard's"));
-    assert!(outcome(None, State::Ejected).contains("the pool has none: set redis_auth"));
+    assert_eq!(&*outcome(Some("secret"), None, State::Live), "");
+    assert!(outcome(Some("guess"), None, State::Ejected).contains("set redis_auth to the shard's"));
+    let missing = outcome(None, Some(Auth::Pool), State::Ejected);
+    assert!(missing.contains("the pool has none: set redis_auth"), "{missing}");
+    assert_eq!(&*outcome(None, None, State::Live), "", "clients bring their own passwords");
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Author {
             mind.queues = is_closed;
             // Who listens reads the message in the midst of what follows, or before it.
             let ends = std::mem::take(&mut mind.publishes);
-            return (words(*self.choose(&["EXEC", "EXEC", "EXEC", "DISCARD", "EXEC x"])), ends);
+            return (words(self.choose(&["EXEC", "EXEC", "EXEC", "DISCARD", "EXEC x"])), ends);
         }
         match roll {
             // Where keys may live anywhere, WATCH binds the transaction to one shard.
@@ -283,7 +283,7 @@ impl Author {
             "PUBLISH a",
             "WATCH",
         ];
-        words(*self.choose(&lines))
+        words(self.choose(&lines))
     }
 }
 
