@@ -149,7 +149,8 @@ impl Author {
             mind.queues = is_closed;
             // Who listens reads the message in the midst of what follows, or before it.
             let ends = std::mem::take(&mut mind.publishes);
-            return (words(self.choose(&["EXEC", "EXEC", "EXEC", "DISCARD", "EXEC x"])), ends);
+            let line: &&str = self.choose(&["EXEC", "EXEC", "EXEC", "DISCARD", "EXEC x"]);
+            return (words(line), ends);
         }
         match roll {
             // Where keys may live anywhere, WATCH binds the transaction to one shard.
@@ -283,7 +284,8 @@ impl Author {
             "PUBLISH a",
             "WATCH",
         ];
-        words(self.choose(&lines))
+        let line: &&str = self.choose(&lines);
+        words(line)
     }
 }
 
