@@ -95,10 +95,12 @@ fn a_stranger_has_no_transactions() {
     let shards = [Shard::with(&["--requirepass", "secret"])];
     let proxy = over(&shards, "redis_auth: secret");
     let mut client = proxy.client();
-    for line in ["MULTI", "WATCH a", "EXEC"] {
+    for line in ["MULTI", "WATCH a"] {
         let reply = client.command(&words(line));
         assert_eq!(reply.error(), Some("NOAUTH Authentication required."), "{line}");
     }
+    let discarded = "EXECABORT Transaction discarded because of: NOAUTH Authentication required.";
+    assert_eq!(client.command(&["EXEC"]).error(), Some(discarded));
     client.command(&["AUTH", "secret"]);
     for line in ["WATCH {t}a", "MULTI", "SET {t}a 1"] {
         assert!(client.command(&words(line)).error().is_none(), "{line}");
