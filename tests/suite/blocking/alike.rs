@@ -91,10 +91,10 @@ fn the_timeout_of_the_pool_does_not_end_the_waiting() {
     let stage = Stage::start("timeout: 1000");
     stage.same(|play| {
         play.waits("BLPOP l 0");
-        std::thread::sleep(std::time::Duration::from_millis(2500));
+        std::thread::sleep(std::time::Duration::from_millis(1300));
         play.other("RPUSH l x");
         play.reads();
-        play.at_once("BLPOP l 2.5");
+        play.at_once("BLPOP l 1.3");
     });
 }
 
