@@ -49,6 +49,16 @@ impl LinkFault {
         !matches!(self, Self::Denied(_) | Self::Out(_) | Self::Shutdown | Self::Abandoned)
     }
 
+    /// Whether the other side has ended the connection, as far as can be told.
+    pub fn ends_connection(&self) -> bool {
+        let resets = ["Connection reset by peer", "Broken pipe"];
+        match self {
+            Self::Closed => true,
+            Self::Io(why) => resets.contains(&&**why),
+            _ => false,
+        }
+    }
+
     /// The text of the error reply, its code first.
     pub fn reply(&self, shard: &str, pool: &str) -> String {
         match self {

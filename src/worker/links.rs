@@ -135,7 +135,11 @@ impl Worker {
         let (pool, shard) = (link.pool, link.shard);
         let was_idle = link.in_flight.is_empty();
         // A shard ends the connections of a user that an administrator changes.
-        let may_close = was_idle || link.identity.user.is_some();
+        let is_expected = match link.identity.user {
+            Some(_) => fault.ends_connection(),
+            // Redis closes idle connections by its own `timeout`: that is no failure of the shard.
+            None => fault == LinkFault::Closed && was_idle,
+        };
         let in_flight = std::mem::take(&mut link.in_flight);
         link.unsent = 0;
         if link.socket.take().is_some() {
@@ -148,8 +152,7 @@ impl Worker {
         link.loaded = Loaded::default();
         link.back_off(&fault);
         link.wake();
-        // Redis closes idle connections by its own `timeout`: that is no failure of the shard.
-        if fault.blames_shard() && !(fault == LinkFault::Closed && may_close) {
+        if fault.blames_shard() && !is_expected {
             self.report(pool, shard, &fault);
         }
         let error = self.error_reply(pool, shard, &fault);
