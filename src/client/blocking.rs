@@ -58,6 +58,6 @@ impl Worker {
         let session = &mut self.sessions[number as usize];
         session.pause = Pause::Blocked;
         let sequence = session.replies.reserve();
-        self.send_lent(link, number, sequence, Part::Blocking, request);
+        self.send_on(link, number, sequence, Part::Blocking, request);
     }
 }

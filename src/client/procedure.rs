@@ -58,6 +58,33 @@ impl Worker {
         self.answer(number, sequence, Frame::Small(reply));
     }
 
+    /// Has the session's command come again once `until` is over. It takes none before that.
+    pub(crate) fn come_again_after(
+        &mut self,
+        number: u32,
+        until: impl Future<Output = ()> + 'static,
+    ) {
+        let Some(worker) = self.this.upgrade() else { return };
+        let session = &mut self.sessions[number as usize];
+        session.pause = Pause::Held;
+        // As for a procedure: the number stays the session's.
+        session.outstanding += 1;
+        tokio::task::spawn_local(async move {
+            until.await;
+            worker.borrow_mut().come_again(number);
+        });
+    }
+
+    fn come_again(&mut self, number: u32) {
+        let session = &mut self.sessions[number as usize];
+        session.outstanding -= 1;
+        if session.pause == Pause::Held {
+            session.pause = Pause::No;
+        }
+        session.wake();
+        self.forget_session(number);
+    }
+
     /// Hands the reply to a procedure that waits for it.
     #[cold]
     pub(crate) fn tell_asker(&mut self, pending: Pending, frame: &Frame<'_>) {

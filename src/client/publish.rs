@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::intake::frame;
-use super::session::Pause;
+use super::intake;
+use crate::reply::frame;
 use crate::reply::slots::Frame;
 use crate::resp::{Protocol, Request, Writer};
 use crate::shard::link::{Part, Pending};
@@ -39,35 +39,21 @@ impl Worker {
             Some(shard) if audience != Audience::default() => {
                 let sequence = self.sessions[number as usize].replies.reserve();
                 self.published.insert((number, sequence), audience);
-                self.send(number, sequence, Part::Published, shard, frame(request, whole));
+                self.send(number, sequence, Part::Published, shard, intake::frame(request, whole));
             }
-            _ => self.forward(number, shard, frame(request, whole)),
+            _ => self.forward(number, shard, intake::frame(request, whole)),
         }
     }
 
     /// Lets a command that publishes come again in a moment, so that a SUBSCRIBE that was said
     /// before it is in force when it is sent; false when it has waited long enough.
     pub(crate) fn postpone(&mut self, number: u32) -> bool {
-        let Some(worker) = self.this.upgrade() else { return false };
         let session = &mut self.sessions[number as usize];
         if session.postponed == POSTPONED_AT_MOST {
             return false;
         }
         session.postponed += 1;
-        session.pause = Pause::Held;
-        // The number stays the session's for as long as the task knows it.
-        session.outstanding += 1;
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(POSTPONED_FOR).await;
-            let worker = &mut *worker.borrow_mut();
-            let session = &mut worker.sessions[number as usize];
-            session.outstanding -= 1;
-            if session.pause == Pause::Held {
-                session.pause = Pause::No;
-            }
-            session.wake();
-            worker.forget_session(number);
-        });
+        self.come_again_after(number, tokio::time::sleep(POSTPONED_FOR));
         true
     }
 
@@ -96,6 +82,5 @@ const POSTPONED_FOR: Duration = Duration::from_millis(1);
 
 /// The number in `:7`, as long as it counts something.
 pub(super) fn integer(reply: &[u8]) -> Option<usize> {
-    let digits = reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    frame::integer(reply)?.try_into().ok()
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::procedure::Steps;
 use super::publish::integer;
 use crate::command::{Spec, glob};
+use crate::reply::frame::{bulk, is_error};
 use crate::resp::Request;
 use crate::resp::reply::elements;
 use crate::subscription::{Audience, Kind, Registry};
@@ -123,7 +124,7 @@ async fn ask(steps: &Steps, wire: &[u8]) -> Result<Vec<(usize, Bytes)>, Vec<u8>>
         let text = steps.with(|worker, number| worker.pool_of(number).nobody_in());
         return Err(steps.reply(|writer| writer.error(&text)));
     }
-    match replies.iter().find(|(_, reply)| matches!(reply.first(), Some(b'-' | b'!'))) {
+    match replies.iter().find(|(_, reply)| is_error(reply)) {
         Some((_, error)) => Err(error.to_vec()),
         None => Ok(replies),
     }
@@ -132,12 +133,6 @@ async fn ask(steps: &Steps, wire: &[u8]) -> Result<Vec<(usize, Bytes)>, Vec<u8>>
 fn with_registry(steps: &Steps, look: impl FnOnce(&Registry)) {
     let registry = steps.with(|worker, number| worker.pool_of(number).hubs.registry().clone());
     look(&registry);
-}
-
-/// The bytes of a whole bulk string.
-fn bulk(frame: &[u8]) -> Option<&[u8]> {
-    let start = frame.iter().position(|&byte| byte == b'\n')? + 1;
-    frame.get(start..frame.len() - 2)
 }
 
 /// Bytes of a subcommand that Redis shows.

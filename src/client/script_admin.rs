@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::procedure::Steps;
 use crate::command::Script;
+use crate::reply::frame::{bulk, is_error};
 use crate::reply::slots::Frame;
 use crate::resp::reply::elements;
 use crate::resp::{Request, write};
@@ -172,7 +173,7 @@ impl Steps {
             let link = worker.lend_to_ask(number, shard)?;
             let (asker, reply) = tokio::sync::oneshot::channel();
             let place = worker.askers.insert(asker) as u32;
-            worker.send_lent(link, number, place, Part::Asked, Frame::Small(request));
+            worker.send_on(link, number, place, Part::Asked, Frame::Small(request));
             Ok(reply)
         })
     }
@@ -182,20 +183,4 @@ impl Steps {
 fn all_succeeded(replies: &Replies) -> Vec<u8> {
     let failed = replies.iter().find(|(_, reply)| is_error(reply));
     failed.or(replies.first()).map_or_else(Vec::new, |(_, reply)| reply.to_vec())
-}
-
-fn is_error(reply: &[u8]) -> bool {
-    matches!(reply.first(), Some(b'-' | b'!'))
-}
-
-/// What a bulk string holds.
-fn bulk(reply: &[u8]) -> Option<&[u8]> {
-    let rest = reply.strip_prefix(b"$").or_else(|| reply.strip_prefix(b"="))?;
-    let start = rest.iter().position(|&byte| byte == b'\n')? + 1;
-    let body = rest[start..].strip_suffix(b"\r\n")?;
-    match reply[0] {
-        // The format of a verbatim string and a colon.
-        b'=' => body.get(4..),
-        _ => Some(body),
-    }
 }

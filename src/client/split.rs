@@ -71,10 +71,7 @@ impl Worker {
     ) {
         let mut split = std::mem::take(&mut self.split);
         let parts = split.sort(keys, &mut shards, self.pool_of(number).config.servers.len());
-        let merge = match merge_kind(spec) {
-            MergeKind::Interleave => Merge::interleave(shards, parts),
-            kind => Merge::new(kind, parts),
-        };
+        let merge = merge(spec, shards, parts);
         let sequence = self.sessions[number as usize].replies.reserve_merge(Box::new(merge));
         let group = group_of(spec);
         for (shard, firsts) in split.by_shard.iter().enumerate() {
@@ -123,10 +120,7 @@ pub(crate) fn parts(
 ) -> (Vec<(usize, Vec<u8>)>, Merge) {
     let mut split = SplitBuffers::default();
     let count = split.sort(keys, &mut shards, servers);
-    let merge = match merge_kind(spec) {
-        MergeKind::Interleave => Merge::interleave(shards, count),
-        kind => Merge::new(kind, count),
-    };
+    let merge = merge(spec, shards, count);
     let mut parts = vec![(0, Vec::new()); count];
     for (shard, firsts) in split.by_shard.iter().enumerate().filter(|(_, keys)| !keys.is_empty()) {
         let (place, part) = &mut parts[usize::from(split.part_of[shard])];
@@ -157,9 +151,9 @@ fn group_of(spec: &Spec) -> usize {
 
 /// How the parts of a split command become one reply: as those of all shards do, but for arrays,
 /// whose elements go back into the order of the keys.
-fn merge_kind(spec: &Spec) -> MergeKind {
+fn merge(spec: &Spec, order: Vec<u16>, parts: usize) -> Merge {
     match dispatch::merge_kind(spec) {
-        MergeKind::Concatenate => MergeKind::Interleave,
-        kind => kind,
+        MergeKind::Concatenate | MergeKind::Interleave => Merge::interleave(order, parts),
+        kind => Merge::new(kind, parts),
     }
 }

@@ -26,7 +26,8 @@ use bytes::Bytes;
 
 use super::session::{Session, Special};
 use crate::command::{CommandError, Handling, Local, Spec};
-use crate::resp::{Protocol, Request, Writer};
+use crate::resp::Request;
+use crate::resp::write::error_frame;
 use crate::worker::Worker;
 
 /// What a session has watched and queued.
@@ -243,12 +244,6 @@ impl Worker {
             self.answer_collected(number);
         }
     }
-}
-
-fn error_frame(text: &str) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(text.len() + 3);
-    Writer::new(&mut frame, Protocol::Resp2).error(text);
-    frame
 }
 
 const PREVIOUS_ERRORS: &str = "EXECABORT Transaction discarded because of previous errors.";

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::procedure::Steps;
-use super::session::{Pause, Special};
+use super::session::Special;
 use crate::command::{Flags, Handling, Spec};
 use crate::config::Auth;
 use crate::resp::{Request, write};
@@ -127,13 +127,9 @@ impl Worker {
 
     /// The command waits for the first heartbeats, though not for ever.
     fn await_heartbeats(&mut self, number: u32) {
-        let Some(worker) = self.this.upgrade() else { return };
-        let session = &mut self.sessions[number as usize];
-        session.pause = Pause::Held;
-        // As for a procedure: the number stays the session's.
-        session.outstanding += 1;
-        let (doors, pool) = (Arc::clone(&self.shared.doors), usize::from(session.pool));
-        tokio::task::spawn_local(async move {
+        let pool = usize::from(self.sessions[number as usize].pool);
+        let doors = Arc::clone(&self.shared.doors);
+        self.come_again_after(number, async move {
             let until = Instant::now() + FIRST_HEARTBEAT;
             while doors.of_pool(pool) == Door::Unknown {
                 if Instant::now() >= until {
@@ -141,41 +137,22 @@ impl Worker {
                 }
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            worker.borrow_mut().found_out(number);
         });
-    }
-
-    /// The command that waited comes again.
-    fn found_out(&mut self, number: u32) {
-        let session = &mut self.sessions[number as usize];
-        session.outstanding -= 1;
-        if session.pause == Pause::Held {
-            session.pause = Pause::No;
-        }
-        session.wake();
-        self.forget_session(number);
     }
 
     /// Asks a shard, as one who has said nothing, whether it lets us in. The command waits.
     fn ask_openness(&mut self, number: u32) {
         let Some(worker) = self.this.upgrade() else { return };
         let Some(shard) = self.pool_of(number).any_shard() else {
-            let text = self.pool_of(number).nobody_in();
-            return self.say(number, |writer| writer.error(&text));
+            return self.refuse_nobody_in(number);
         };
-        let session = &mut self.sessions[number as usize];
-        session.pause = Pause::Held;
-        // As for a procedure: the number stays the session's.
-        session.outstanding += 1;
+        let pool = usize::from(self.sessions[number as usize].pool);
         let answer = self.ask_apart(number, shard, b"*1\r\n$4\r\nPING\r\n", Apart::Nobody);
-        tokio::task::spawn_local(async move {
-            let reply = answer.await.unwrap_or_default();
+        self.come_again_after(number, async move {
+            let said = openness(&answer.await.unwrap_or_default());
             let worker = &mut *worker.borrow_mut();
-            let pool = usize::from(worker.sessions[number as usize].pool);
-            let said = openness(&reply);
             let until = worker.seconds + BELIEVED;
             worker.pools[pool].openness = Openness { said: Some(said), until };
-            worker.found_out(number);
         });
     }
 

@@ -39,11 +39,11 @@ impl Worker {
     ) -> Result<oneshot::Receiver<Bytes>, String> {
         let link = self.lend_to_wait(number, shard, Vec::new())?;
         for mover in movers() {
-            self.send_lent(link, number, 0, Part::Unclaimed, Frame::Small(&mover));
+            self.send_on(link, number, 0, Part::Unclaimed, Frame::Small(&mover));
         }
         let (asker, answer) = oneshot::channel();
         let place = self.askers.insert(asker) as u32;
-        self.send_lent(link, number, place, Part::Asked, Frame::Small(request));
+        self.send_on(link, number, place, Part::Asked, Frame::Small(request));
         Ok(answer)
     }
 }

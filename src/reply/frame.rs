@@ -22,6 +22,14 @@ pub fn text(frame: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The bytes of a bulk or verbatim string.
+pub fn bulk(frame: &[u8]) -> Option<&[u8]> {
+    match frame.first()? {
+        b'$' | b'=' => text(frame),
+        _ => None,
+    }
+}
+
 /// The number that an integer frame is.
 pub fn integer(frame: &[u8]) -> Option<i64> {
     match frame.first()? {
@@ -56,6 +64,8 @@ mod tests {
             assert_eq!(text(frame.as_bytes()), Some(&b"abc"[..]), "{frame:?}");
         }
         assert_eq!(text(b"$0\r\n\r\n"), Some(&b""[..]));
+        assert_eq!(bulk(b"=7\r\ntxt:abc\r\n"), Some(&b"abc"[..]));
+        assert_eq!((bulk(b"-abc\r\n"), bulk(b"+abc\r\n"), bulk(b"$-1\r\n")), (None, None, None));
         for frame in ["$-1\r\n", "_\r\n", ":1\r\n", "*0\r\n", "", "$"] {
             assert_eq!(text(frame.as_bytes()), None, "{frame:?}");
         }

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use super::frame::{integer, is_error, is_null};
 use crate::resp::reply::elements;
 use crate::resp::{Protocol, Writer, write};
 
@@ -201,19 +202,6 @@ fn integers(reply: &[u8]) -> Option<Vec<i64>> {
         b'*' => elements(reply)?.map(integer).collect(),
         _ => None,
     }
-}
-
-fn integer(reply: &[u8]) -> Option<i64> {
-    let digits = reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-fn is_error(reply: &[u8]) -> bool {
-    matches!(reply.first(), Some(b'-' | b'!'))
-}
-
-fn is_null(reply: &[u8]) -> bool {
-    matches!(reply, b"$-1\r\n" | b"*-1\r\n" | b"_\r\n")
 }
 
 /// A shard answered with another type than its siblings: its version differs, or it is no Redis.

@@ -169,6 +169,13 @@ pub fn command(out: &mut Vec<u8>, args: &[impl AsRef<[u8]>]) {
     }
 }
 
+/// An error as a frame of its own; the text starts with its code.
+pub fn error_frame(text: &str) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(text.len() + 3);
+    Writer::new(&mut frame, Protocol::Resp2).error(text);
+    frame
+}
+
 /// Appends the head of an array of `count` elements.
 #[inline]
 pub fn array_head_into(out: &mut Vec<u8>, count: usize) {

@@ -6,6 +6,7 @@ use super::{Worker, pairing};
 use crate::client::session::Pause;
 use crate::outbox::SpareBuffers;
 use crate::reply::slots::Frame;
+use crate::resp::write::error_frame;
 use crate::route::ring::Ring;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{Failure, ShardHealth, State};
@@ -122,10 +123,7 @@ impl Worker {
 
     fn error_reply(&self, pool: usize, shard: usize, fault: &LinkFault) -> Vec<u8> {
         let config = &self.pools[pool].config;
-        let text = fault.reply(&config.servers[shard].name, &config.name);
-        let mut error = Vec::with_capacity(text.len() + 3);
-        crate::resp::Writer::new(&mut error, crate::resp::Protocol::Resp2).error(&text);
-        error
+        error_frame(&fault.reply(&config.servers[shard].name, &config.name))
     }
 
     /// Ends the link's connection: every request in flight on it, and no other, is answered with

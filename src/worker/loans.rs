@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Worker;
 use crate::client::session::Pause;
+use crate::reply::frame;
 use crate::reply::slots::Frame;
 use crate::resp::write;
 use crate::shard::link::Part;
@@ -51,24 +52,11 @@ impl Worker {
         Ok(number)
     }
 
-    /// Sends a request on a link that was lent to the session just now.
-    pub(crate) fn send_lent(
-        &mut self,
-        link: u32,
-        session: u32,
-        sequence: u32,
-        part: Part,
-        request: Frame<'_>,
-    ) {
-        self.send_on(link, session, sequence, part, request);
-    }
-
     /// A shard has said what it calls a link of ours.
     #[cold]
     pub(super) fn client_id_told(&mut self, link: u32, frame: Frame<'_>) {
-        let digits = frame.bytes().strip_prefix(b":").and_then(|rest| rest.strip_suffix(b"\r\n"));
-        let id = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-        self.links[link as usize].client_id = id;
+        let id = frame::integer(frame.bytes());
+        self.links[link as usize].client_id = id.and_then(|id| id.try_into().ok());
     }
 
     /// The command that the session waited for is answered; it goes on.

@@ -129,7 +129,7 @@ impl Worker {
     }
 
     /// Sends a request on a link that was lent to the session and has not failed since.
-    pub(super) fn send_on(
+    pub(crate) fn send_on(
         &mut self,
         number: u32,
         session: u32,

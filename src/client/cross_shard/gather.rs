@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Command, Key, bulk, is_error, is_null, own_name};
+use super::{Command, Key, bulk, is_error, own_name, time_to_live};
 use crate::client::procedure::Steps;
 use crate::resp::reply::elements;
 use crate::resp::write;
@@ -67,30 +67,20 @@ async fn fetch(
     for (key, value, expiry) in asked {
         let value = value.await;
         let expires_in = match expiry {
-            Some(expiry) => milliseconds(&expiry.await),
+            Some(expiry) => time_to_live(&expiry.await),
             None => COPY_LIVES.to_vec(),
         };
         if is_error(&value) {
             return Err(value);
         }
         let name = own_name("copy", command.key(key));
-        if !is_null(&value)
-            && let Some(dump) = bulk(&value)
-        {
+        if let Some(dump) = bulk(&value) {
             copies.push(Copy { name: name.clone(), dump, expires_in });
         }
         // A missing key is missing under any name.
         command.args[key.position] = name;
     }
     Ok(copies)
-}
-
-/// What RESTORE takes, from what PTTL says: 0 is no expiry.
-fn milliseconds(reply: &[u8]) -> Vec<u8> {
-    match reply.strip_prefix(b":").and_then(|left| left.strip_suffix(b"\r\n")) {
-        Some(left) if !left.starts_with(b"-") => left.to_vec(),
-        _ => b"0".to_vec(),
-    }
 }
 
 fn restore(copy: &Copy) -> Vec<u8> {

@@ -24,6 +24,7 @@ use super::procedure::Steps;
 use crate::command::bits::{Flags, KeyFlags};
 use crate::command::{Spec, keys};
 use crate::config::CrossShard;
+use crate::reply::frame::{self, is_error, is_null};
 use crate::resp::{Request, write};
 use crate::worker::Worker;
 
@@ -161,18 +162,14 @@ impl Steps {
     }
 }
 
-fn is_error(reply: &[u8]) -> bool {
-    matches!(reply.first(), Some(b'-' | b'!'))
-}
-
-fn is_null(reply: &[u8]) -> bool {
-    matches!(reply, b"$-1\r\n" | b"*-1\r\n" | b"_\r\n")
-}
-
 /// The bytes of a bulk string.
 fn bulk(reply: &Bytes) -> Option<Bytes> {
-    let start = reply.iter().position(|&byte| byte == b'\n')? + 1;
-    (reply.first() == Some(&b'$')).then(|| reply.slice(start..reply.len().max(start + 2) - 2))
+    frame::bulk(reply).map(|bytes| reply.slice_ref(bytes))
+}
+
+/// What RESTORE takes as the time to live, from what PTTL says: 0 is none.
+fn time_to_live(reply: &[u8]) -> Vec<u8> {
+    frame::integer(reply).unwrap_or(0).max(0).to_string().into_bytes()
 }
 
 /// A name that no client has, for a copy or for what is put aside.

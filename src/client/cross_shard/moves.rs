@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use super::{Command, Key, bulk, is_error, is_null, own_name};
+use super::{Command, Key, bulk, is_error, is_null, own_name, time_to_live};
 use crate::client::procedure::Steps;
 use crate::resp::reply::elements;
 use crate::resp::write;
@@ -36,14 +36,13 @@ pub(super) async fn rename(
     let put_back = async || {
         steps.ask_args(from.shard, &[b"RENAMENX", &aside, source]).await;
     };
-    let Some(dump) = bulk(&value).filter(|_| !is_null(&value)) else {
+    let Some(dump) = bulk(&value) else {
         // It expired on the way, or cannot be read: then it is where it was.
         put_back().await;
         return if is_null(&value) { NO_SUCH_KEY.to_vec() } else { value.into() };
     };
-    let left = expiry.strip_prefix(b":").and_then(|left| left.strip_suffix(b"\r\n"));
-    let left = left.filter(|left| !left.starts_with(b"-")).unwrap_or(b"0");
-    let mut restore: Vec<&[u8]> = vec![b"RESTORE", target, left, &dump];
+    let left = time_to_live(&expiry);
+    let mut restore: Vec<&[u8]> = vec![b"RESTORE", target, &left, &dump];
     if !only_if_new {
         restore.push(b"REPLACE");
     }
@@ -87,7 +86,7 @@ pub(super) async fn element(steps: &Steps, command: &Command, keys: &[Key]) -> V
     let mut take = command.clone();
     take.args[to.position] = aside.clone();
     let taken = steps.ask(from.shard, &take.wire()).await;
-    let Some(element) = bulk(&taken).filter(|_| !is_null(&taken)) else { return taken.into() };
+    let Some(element) = bulk(&taken) else { return taken.into() };
     let entered = steps.ask_args(to.shard, &[push(enters_left), command.key(to), &element]).await;
     if !is_error(&entered) {
         steps.ask_args(from.shard, &[b"DEL", &aside]).await;

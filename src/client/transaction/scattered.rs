@@ -8,12 +8,12 @@
 //!
 //! Each shard executes its part at once; between the parts of several shards others may come.
 
-use super::error_frame;
 use crate::client::procedure::Steps;
 use crate::client::split::{self, positions};
 use crate::command::{self, Handling};
 use crate::reply::Merge;
 use crate::resp::reply::elements;
+use crate::resp::write::error_frame;
 use crate::resp::{Request, RequestScanner, Scan, write};
 use crate::worker::Worker;
 
