@@ -288,9 +288,10 @@ impl World {
         if kind == Kind::Echo {
             parts[0].state = Fate::Answered;
         }
+        let is_vague = self.may_be_paused(who);
         let player = &mut self.players[who];
         let is_muted = std::mem::take(&mut player.skips);
-        player.owed.push_back(Owed { number, kind, parts, is_muted });
+        player.owed.push_back(Owed { number, kind, parts, is_muted, is_vague });
         self.stage.clients[who].say(&wire::say(&args));
     }
 
@@ -520,8 +521,8 @@ impl World {
         }
         let ring = std::sync::Arc::clone(&self.stage.ring);
         for who in self.present() {
-            let (may_be_paused, lane) = (self.may_be_paused(who), self.lane(who));
-            for owed in &mut self.players[who].owed {
+            let lane = self.lane(who);
+            for owed in self.players[who].owed.iter_mut().filter(|owed| !owed.is_vague) {
                 for part in owed.parts.iter_mut().filter(|part| part.state == Fate::Unseen) {
                     let shard = match owed.kind {
                         Kind::Keys => part.name.rsplit(':').next().unwrap().parse().ok(),
@@ -533,10 +534,11 @@ impl World {
                             || !self.stage.is_open(shard)
                             || self.stage.health[shard].state != State::Live
                     });
-                    if !may_be_paused {
-                        assert!(may_fail, "{} was neither sent nor answered", part.name);
-                        part.state = Fate::Failed;
+                    if !may_fail {
+                        let heard = shown(&self.stage.clients[who].received);
+                        panic!("{} was not sent; its client reads {heard}", part.name);
                     }
+                    part.state = Fate::Failed;
                 }
             }
         }
@@ -544,7 +546,6 @@ impl World {
 
     fn check_replies(&mut self) {
         for who in self.present() {
-            let may_be_paused = self.may_be_paused(who);
             let (player, client) = (&mut self.players[who], &mut self.stage.clients[who]);
             while let Some(owed) = player.owed.front() {
                 let received = &client.received;
@@ -557,8 +558,7 @@ impl World {
                     Some(Err(())) => wire::error(received).unwrap_or_else(|| {
                         panic!("client {who} reads {} for {owed:?}", shown(received))
                     }),
-                    // Not sent for as long as it is not read; or it has failed unseen.
-                    None if may_be_paused && is_unseen(owed) => match wire::error(received) {
+                    None if owed.is_vague && is_unseen(owed) => match wire::error(received) {
                         Some(length) => length,
                         None => break,
                     },

@@ -22,6 +22,9 @@ pub struct Owed {
     pub kind: Kind,
     pub parts: Vec<Part>,
     pub is_muted: bool,
+    /// Whether circlet may have read it later than it was said: what befell it is not certain
+    /// before a shard has seen it or its client reads an error.
+    pub is_vague: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
