@@ -164,7 +164,7 @@ impl World {
     fn new(shards: usize, lanes: usize, limit: usize) -> Self {
         let lines = format!(
             "timeout: {TIMEOUT}\nserver_connections: {lanes}\nclient_pipeline_limit: {limit}\n\
-             auto_eject_hosts: true\ndistribution: modula\nhash: fnv1a_32"
+             auto_eject_hosts: true\ndistribution: modula\nejection: rebuild\nhash: fnv1a_32"
         );
         let mut world = Self {
             stage: Stage::new(shards, &lines),

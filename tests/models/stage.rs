@@ -209,10 +209,12 @@ impl Stage {
 
     /// Lets the worker run until neither clients nor shards hear anything new.
     pub fn settle(&mut self) {
-        let mut quiet = 0;
+        let (mut quiet, mut turns) = (0, 0);
         while quiet < QUIET_TURNS {
             self.turn();
             quiet = if self.look() { 0 } else { quiet + 1 };
+            turns += 1;
+            assert!(turns < TURNS_AT_MOST, "the worker does not come to rest");
         }
         while self.failures.try_recv().is_ok() {}
         assert!(PANICS.get() == 0, "a task of the worker has panicked");
@@ -386,4 +388,6 @@ thread_local! {
 /// After so many turns without news nothing more will come: a reply takes three, from the look
 /// that finds it to the flush that was put off once.
 const QUIET_TURNS: usize = 3;
+/// Far more than anything here takes.
+const TURNS_AT_MOST: usize = 100_000;
 const LOOKS_A_TURN: usize = 2;
