@@ -2,9 +2,12 @@
 //! without waiting. MODEL_CASES multiplies the histories that are tried.
 #![allow(clippy::unwrap_used)]
 
+mod health;
 mod pairing;
 mod player;
+mod split;
 mod stage;
+mod subscriptions;
 mod wire;
 
 /// How many histories a check of `usual` ones tries: MODEL_CASES times as many.
