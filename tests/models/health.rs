@@ -85,7 +85,7 @@ fn one_shard_keeps_the_rules_in_every_state_that_it_can_reach() {
     for (failure_limit, successes, auto_eject) in
         [(1, 1, true), (2, 2, true), (3, 1, true), (1, 2, true), (2, 2, false), (1, 1, false)]
     {
-        explore(1, Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY }, 12_000);
+        explore(1, Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY }, 3_000);
     }
 }
 
@@ -94,7 +94,7 @@ fn two_shards_keep_the_rules_in_every_state_that_they_can_reach() {
     for (failure_limit, successes, auto_eject) in
         [(1, 1, true), (1, 2, true), (2, 1, true), (1, 2, false)]
     {
-        explore(2, Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY }, 12_000);
+        explore(2, Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY }, 3_000);
     }
 }
 
