@@ -14,6 +14,7 @@
 mod flush;
 mod hubs;
 mod identities;
+mod leftovers;
 mod links;
 mod loans;
 mod pairing;
@@ -33,4 +34,4 @@ pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
 pub use subscriptions::Told;
-pub use thread::{Handle, Incoming, Message, Setup, start};
+pub use thread::{Handle, Incoming, Message, Setup, serve, start};
