@@ -17,6 +17,8 @@ pub struct Connection {
     unread: Vec<u8>,
     /// Nothing can be whole before so many bytes are there.
     least: usize,
+    /// How long anything may take.
+    patience: Duration,
 }
 
 /// Why there is no reply.
@@ -31,15 +33,15 @@ pub enum Broken {
 }
 
 impl Connection {
-    pub async fn open(host: &str, port: u16) -> Result<Connection, Broken> {
-        let attempt = timeout(SILENCE, TcpStream::connect((host, port))).await;
+    pub async fn open(host: &str, port: u16, patience: Duration) -> Result<Connection, Broken> {
+        let attempt = timeout(patience, TcpStream::connect((host, port))).await;
         let stream = attempt.map_err(|_| Broken::Silent)?.map_err(closed)?;
         stream.set_nodelay(true).map_err(closed)?;
-        Ok(Connection { stream, unread: Vec::new(), least: 1 })
+        Ok(Connection { stream, unread: Vec::new(), least: 1, patience })
     }
 
     pub async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
-        match timeout(SILENCE, self.stream.write_all(bytes)).await {
+        match timeout(self.patience, self.stream.write_all(bytes)).await {
             Err(_) => Err(Broken::Silent),
             Ok(done) => done.map_err(closed),
         }
@@ -47,7 +49,7 @@ impl Connection {
 
     /// The next reply.
     pub async fn reply(&mut self) -> Result<Reply, Broken> {
-        self.reply_within(SILENCE).await
+        self.reply_within(self.patience).await
     }
 
     /// The next reply, if it comes before `limit` is over.
@@ -87,10 +89,10 @@ impl Connection {
 
     async fn next(&mut self) -> Result<Reply, Broken> {
         loop {
-            if self.unread.len() >= self.least {
-                if let Some(reply) = self.parse()? {
-                    return Ok(reply);
-                }
+            if self.unread.len() >= self.least
+                && let Some(reply) = self.parse()?
+            {
+                return Ok(reply);
             }
             match self.stream.read_buf(&mut self.unread).await {
                 Ok(0) => return Err(Broken::Closed("closed".into())),
@@ -129,6 +131,3 @@ fn bulk_size(bytes: &[u8]) -> Option<usize> {
 fn closed(error: std::io::Error) -> Broken {
     Broken::Closed(error.to_string())
 }
-
-/// Longer than any fault lasts, and than a busy machine hesitates.
-pub const SILENCE: Duration = Duration::from_secs(30);

@@ -3,7 +3,8 @@
 use super::client::{Client, Command, Shape};
 use super::connection::Broken;
 use super::shared::{COUNTERS, Shared};
-use super::state::{Op, SET_BOTH};
+use super::state::Op;
+use super::wording::SET_BOTH;
 
 impl Client {
     /// One thing, drawn at random.

@@ -59,7 +59,7 @@ enum Kind {
 }
 
 const PROCESS: [Kind; 3] = [Kind::Kill, Kind::Kill, Kind::Stop];
-const WIRE: [Kind; 9] = [
+const WIRE: [Kind; 8] = [
     Kind::Reset,
     Kind::Reset,
     Kind::ResetForAWhile,
@@ -68,7 +68,6 @@ const WIRE: [Kind; 9] = [
     Kind::Cut,
     Kind::Blackhole,
     Kind::Hold,
-    Kind::Partition,
 ];
 
 struct Lane {
@@ -86,7 +85,10 @@ impl Lane {
             if self.sleep(gap) {
                 return;
             }
-            let kind = *self.rng.choice(self.kinds).expect("kinds are listed");
+            let kind = match (&self.member.namespace, self.kinds == WIRE && self.rng.u8(..3) == 0) {
+                (Some(_), true) => Kind::Partition,
+                _ => *self.rng.choice(self.kinds).expect("kinds are listed"),
+            };
             self.strike(kind);
         }
     }

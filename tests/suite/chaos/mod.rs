@@ -11,15 +11,22 @@
 //! `CHAOS_THINK_MS` change the size. [`soak`] is `make soak`. That the harness is able to complain is
 //! shown in [`planted`].
 
+mod answer;
+mod checks;
 mod client;
 mod connection;
 mod episodes;
 mod faults;
 mod fleet;
+mod judging;
+mod liar;
 mod namespace;
+mod planted;
 mod reckoning;
 mod record;
 mod run;
+mod scene;
+mod serving;
 mod session;
 mod shared;
 mod state;
@@ -29,6 +36,7 @@ mod value;
 mod verdict;
 mod waiting;
 mod wire;
+mod wording;
 
 use std::time::{Duration, Instant};
 
@@ -63,6 +71,8 @@ fn plan(is_circlet: bool) -> Plan {
         is_circlet,
         ejects: true,
         shards: 3,
+        patience: Duration::from_secs(30),
+        liar: None,
     }
 }
 

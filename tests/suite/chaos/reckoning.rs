@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Client, Command};
-use super::connection::{Broken, Connection};
+use super::connection::Broken;
 use super::record::Outcome;
 use super::run::{Pool, Run};
 use super::state::Op;
@@ -40,7 +40,7 @@ impl Client {
 
     /// Reads; those that failed with an error.
     async fn read<'a>(&mut self, commands: &[&'a Command]) -> Result<Vec<&'a Command>, Broken> {
-        let mut connection = Connection::open("127.0.0.1", self.stage.port).await?;
+        let mut connection = self.stage.open().await?;
         let bytes: Vec<u8> = commands.iter().flat_map(|one| encode(&one.words)).collect();
         connection.send(&bytes).await?;
         let (mut failed, mut replies) = (Vec::new(), Vec::new());
@@ -140,7 +140,7 @@ impl Run {
 impl Pool {
     async fn forgets(&self, run: &Run) {
         let sessions = async || {
-            let mut connection = Connection::open("127.0.0.1", self.stage.port).await?;
+            let mut connection = self.stage.open().await?;
             let reply = connection.ask(&["CLIENT", "LIST"]).await?;
             let text = match &reply {
                 Reply::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -191,4 +191,4 @@ const ATTEMPTS: usize = 50;
 const MORE_FILES: usize = 60;
 const MORE_LINKS: usize = 20;
 /// What buffers and the allocator keep of large values.
-const MORE_MEMORY: u64 = 96 * 1024 * 1024;
+const MORE_MEMORY: u64 = 48 * 1024 * 1024;

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::state::{Answer, Op, State, leaves};
+use super::answer::{Answer, leaves};
+use super::state::{Op, State};
 use super::value;
 use super::verdict::Wrong;
 use crate::harness::Reply;

@@ -2,25 +2,24 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tempfile::TempDir;
+use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 use super::client::{Client, Stage};
-use super::connection::{Broken, Connection};
 use super::faults::Faults;
 use super::fleet::Member;
-use super::namespace::Namespace;
+use super::liar::{Liar, Lie};
+use super::planted::Place;
 use super::record::Rule;
+use super::scene::{Network, config, fleet, name};
 use super::shared::Shared;
 use super::talk;
 use super::verdict::{Book, Wrong};
-use crate::harness::{Address, Circlet, Nutcracker, Proxy, Reply, pool_yaml};
+use crate::harness::{Address, Circlet, Nutcracker, Proxy};
 
 /// What a run is to be.
 #[derive(Debug, Clone)]
@@ -33,6 +32,10 @@ pub struct Plan {
     pub ejects: bool,
     /// How many shards each pool has.
     pub shards: usize,
+    /// How long a reply may take: longer than any fault lasts, and than a busy machine hesitates.
+    pub patience: Duration,
+    /// Who lies, and where.
+    pub liar: Option<(Lie, Place)>,
 }
 
 /// Everything that takes part.
@@ -41,7 +44,9 @@ pub struct Run {
     pub proxy: Proxy,
     pub pools: Vec<Pool>,
     pub book: Arc<Book>,
+    _liars: Vec<Liar>,
     _network: Network,
+    _log: TempDir,
 }
 
 /// A pool: its shards, and what its clients have in common.
@@ -58,14 +63,26 @@ impl Run {
             if plan.ejects { &[Rule::Exact, Rule::OwnOrNothing][..] } else { &[Rule::Exact] };
         let fleets: Vec<Vec<Arc<Member>>> =
             rules.iter().map(|rule| fleet(&plan, *rule, &network.handle)).collect();
-        let text: String = rules
-            .iter()
-            .zip(&fleets)
-            .map(|(rule, members)| config(&plan, *rule, members))
-            .collect();
+        let mut liars = Vec::new();
+        let mut lied_to = |place: Place, port: u16| match plan.liar {
+            Some((lie, at)) if at == place => {
+                liars.push(Liar::before(port, lie));
+                liars[liars.len() - 1].port()
+            }
+            _ => port,
+        };
+        let mut text = String::new();
+        for (rule, members) in rules.iter().zip(&fleets) {
+            let server = |member: &Arc<Member>| {
+                let port = lied_to(Place::BeforeTheShards, member.wire.port());
+                format!("127.0.0.1:{port}:1 {}", member.name)
+            };
+            text += &config(&plan, *rule, &members.iter().map(server).collect::<Vec<_>>());
+        }
+        let log = tempfile::tempdir().expect("a temporary directory");
         let proxy = match plan.is_circlet {
             true => {
-                let log = format!("{}/circlet-chaos-log-{}", temporary(), std::process::id());
+                let log = log.path().join("log").display().to_string();
                 Circlet::with_arguments(&text, &["--threads", "2", "-o", &log])
             }
             false => Nutcracker::with_config(&text),
@@ -73,17 +90,18 @@ impl Run {
         let pools = rules.iter().zip(fleets).map(|(rule, members)| {
             let Address::Tcp(port) = proxy.address_of(name(*rule)) else { panic!("TCP") };
             let stage = Arc::new(Stage {
-                port,
+                port: lied_to(Place::BeforeTheProxy, port),
                 rule: *rule,
                 is_circlet: plan.is_circlet,
                 book: Arc::clone(&book),
                 shared: Shared::new(*rule),
                 think: plan.think,
+                patience: plan.patience,
             });
             Pool { members, stage }
         });
         let pools = pools.collect();
-        Run { plan, proxy, pools, book, _network: network }
+        Run { plan, proxy, pools, book, _liars: liars, _network: network, _log: log }
     }
 
     /// All clients at work for so long, with faults or without; then all is mended and everything
@@ -186,133 +204,6 @@ impl Run {
     }
 }
 
-impl Pool {
-    /// Waits until requests for all shards succeed.
-    async fn serves(&self) -> Result<(), String> {
-        let start = Instant::now();
-        let mut last = String::new();
-        while start.elapsed() < PATIENCE {
-            match self.all_succeed().await {
-                Ok(()) => return Ok(()),
-                Err(why) => last = why,
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Err(last)
-    }
-
-    async fn all_succeed(&self) -> Result<(), String> {
-        let told = |broken: Broken| format!("{broken:?}");
-        let mut connection = Connection::open("127.0.0.1", self.stage.port).await.map_err(told)?;
-        for number in 0..60 {
-            let key = format!("probe{number}");
-            let reply = connection.ask(&["SET", &key, "x"]).await.map_err(told)?;
-            if reply != Reply::ok() {
-                return Err(reply.to_string());
-            }
-        }
-        // An ejected shard serves nothing: it has its part again when all keys are at home.
-        for member in &self.members {
-            let keys = member.ask(&["EXISTS", "probe0", "probe1"]).await;
-            keys.map_err(told)?;
-        }
-        Ok(())
-    }
-
-    async fn reckon_shared(&self) {
-        for counter in 0..super::shared::COUNTERS {
-            let key = Shared::key(counter);
-            let Ok(mut connection) = Connection::open("127.0.0.1", self.stage.port).await else {
-                continue;
-            };
-            let value = match connection.ask(&["GET", &key]).await {
-                Ok(Reply::Bulk(digits)) => String::from_utf8_lossy(&digits).parse().unwrap_or(-1),
-                _ => 0,
-            };
-            if let Err(wrong) = self.stage.shared.judge(counter, value) {
-                self.stage.book.accuse("shared counters", &wrong);
-            }
-        }
-    }
-}
-
-impl Member {
-    /// Asks the shard itself.
-    pub async fn ask(&self, words: &[&str]) -> Result<Reply, Broken> {
-        let host = self.address.ip().to_string();
-        Connection::open(&host, self.address.port()).await?.ask(words).await
-    }
-}
-
-/// The thread that moves the bytes of all wires.
-struct Network {
-    handle: Handle,
-    end: Option<oneshot::Sender<()>>,
-}
-
-impl Network {
-    fn start() -> Network {
-        let (tell, told) = mpsc::channel();
-        let (end, ended) = oneshot::channel::<()>();
-        thread::spawn(move || {
-            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-            tell.send(runtime.handle().clone()).expect("it is awaited");
-            let _ = runtime.block_on(ended);
-        });
-        Network { handle: told.recv().expect("the thread tells"), end: Some(end) }
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        if let Some(end) = self.end.take() {
-            let _ = end.send(());
-        }
-    }
-}
-
-fn fleet(plan: &Plan, rule: Rule, handle: &Handle) -> Vec<Arc<Member>> {
-    let start = |number: usize| {
-        // One shard that a partition can cut off, where the machine allows.
-        let namespace = match (rule, number) {
-            (Rule::Exact, 2) => Namespace::create()
-                .inspect_err(|why| println!("chaos: no partitions by namespaces here: {why}"))
-                .ok(),
-            _ => None,
-        };
-        let name = format!("{}{number}", name(rule));
-        Arc::new(Member::start(&name, handle, namespace))
-    };
-    (0..plan.shards).map(start).collect()
-}
-
-fn config(plan: &Plan, rule: Rule, members: &[Arc<Member>]) -> String {
-    let servers: Vec<String> =
-        members.iter().map(|member| member.wire.server(&member.name)).collect();
-    let mut settings = format!(
-        "hash: md5\nhash_tag: \"{{}}\"\ntimeout: 1500\nserver_retry_timeout: 500\n\
-         server_failure_limit: 2\nauto_eject_hosts: {}",
-        rule == Rule::OwnOrNothing
-    );
-    if plan.is_circlet {
-        settings += "\nheartbeat_interval: 200\nheartbeat_timeout: 1000\nconnect_timeout: 1000";
-    }
-    pool_yaml(name(rule), &servers, &settings)
-}
-
-fn name(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Exact => "keep",
-        Rule::OwnOrNothing => "eject",
-    }
-}
-
-fn temporary() -> String {
-    std::env::temp_dir().display().to_string()
-}
-
 /// Listeners to all channels of a pool.
 const LISTENERS: usize = 2;
 const RELOAD: Duration = Duration::from_secs(3);
-/// How long shards may take to be served again once all is mended.
-const PATIENCE: Duration = Duration::from_secs(20);

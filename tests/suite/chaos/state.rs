@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::answer::{Answer, NIL, pair};
 use super::value::{Chunk, join};
-use crate::harness::Reply;
 
 /// The value of a key, or of two that are written together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -66,22 +66,6 @@ pub enum Op {
     BlockingMove,
     BeltFirst,
     BeltSecond,
-}
-
-/// What the reply to an [`Op`] must be.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    Ok,
-    Integer(i64),
-    Bytes(Option<Vec<u8>>),
-    /// In this order.
-    List(Vec<Vec<u8>>),
-    /// In any order; pairs are joined by `=`.
-    Bag(Vec<Vec<u8>>),
-    /// The id of an entry that was added.
-    Id,
-    /// The values of a stream's entries.
-    Entries(Vec<Vec<u8>>),
 }
 
 impl State {
@@ -314,129 +298,4 @@ impl Op {
         state.tidy();
         answer
     }
-
-    /// As it is sent.
-    pub fn words(&self, key: &str) -> Vec<Vec<u8>> {
-        let (first, second) = (format!("{{{key}}}a"), format!("{{{key}}}b"));
-        let words = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let with = |before: &[&str], chunk: Chunk| {
-            let before = before.iter().map(|word| word.as_bytes().to_vec());
-            before.chain([chunk.bytes(key)]).collect::<Vec<_>>()
-        };
-        match *self {
-            Op::Get | Op::Number => words(&["GET", key]),
-            Op::Strlen => words(&["STRLEN", key]),
-            Op::Set(chunk) => with(&["SET", key], chunk),
-            Op::SetNx(chunk) => with(&["SETNX", key], chunk),
-            Op::GetSet(chunk) => with(&["GETSET", key], chunk),
-            Op::Append(chunk) => with(&["APPEND", key], chunk),
-            Op::GetDel => words(&["GETDEL", key]),
-            Op::Delete => words(&["DEL", key]),
-            Op::Exists => words(&["EXISTS", key]),
-            Op::Increment(1) => words(&["INCR", key]),
-            Op::Increment(by) => words(&["INCRBY", key, &by.to_string()]),
-            Op::Push(chunk) => with(&["RPUSH", key], chunk),
-            Op::PushFront(chunk) => with(&["LPUSH", key], chunk),
-            Op::Pop => words(&["LPOP", key]),
-            Op::PopBack => words(&["RPOP", key]),
-            Op::BlockingPop => words(&["BLPOP", key, "2"]),
-            Op::List => words(&["LRANGE", key, "0", "-1"]),
-            Op::HashSet(field, chunk) => with(&["HSET", key, &field.to_string()], chunk),
-            Op::HashGet(field) => words(&["HGET", key, &field.to_string()]),
-            Op::HashDelete(field) => words(&["HDEL", key, &field.to_string()]),
-            Op::HashAll => words(&["HGETALL", key]),
-            Op::Score(chunk, score) => with(&["ZADD", key, &score.to_string()], chunk),
-            Op::ScoreMore(chunk, by) => with(&["ZINCRBY", key, &by.to_string()], chunk),
-            Op::ScoreRemove(chunk) => with(&["ZREM", key], chunk),
-            Op::Scores => words(&["ZRANGE", key, "0", "-1", "WITHSCORES"]),
-            Op::Add(chunk) => with(&["SADD", key], chunk),
-            Op::Remove(chunk) => with(&["SREM", key], chunk),
-            Op::Members => words(&["SMEMBERS", key]),
-            Op::StreamAdd(chunk) => with(&["XADD", key, "*", "v"], chunk),
-            Op::StreamLength => words(&["XLEN", key]),
-            Op::Stream => words(&["XRANGE", key, "-", "+"]),
-            Op::PairSet(chunk) => {
-                let mut all = words(&["EVAL", SET_BOTH, "2", &first, &second]);
-                all.push(chunk.bytes(key));
-                all
-            }
-            Op::Pair => words(&["MGET", &first, &second]),
-            Op::BeltPush(chunk) => with(&["RPUSH", &first], chunk),
-            Op::BeltMove => words(&["RPOPLPUSH", &first, &second]),
-            Op::BlockingMove => words(&["BRPOPLPUSH", &first, &second, "2"]),
-            Op::BeltFirst => words(&["LRANGE", &first, "0", "-1"]),
-            Op::BeltSecond => words(&["LRANGE", &second, "0", "-1"]),
-        }
-    }
 }
-
-impl Answer {
-    /// Whether `reply`, of either protocol, says the same.
-    pub fn is(&self, reply: &Reply) -> bool {
-        match (self, reply) {
-            (Answer::Ok, Reply::Simple(text)) => text == "OK",
-            (Answer::Integer(number), Reply::Integer(got)) => number == got,
-            (Answer::Bytes(None), Reply::Nil) => true,
-            (Answer::Bytes(Some(bytes)), Reply::Bulk(got)) => bytes == got,
-            (Answer::Bytes(Some(bytes)), Reply::Number(got)) => *bytes == got.as_bytes(),
-            (Answer::Id, Reply::Bulk(got)) => parse_id(got),
-            (Answer::List(all), Reply::Array(_)) => *all == leaves(reply),
-            (Answer::Bag(all), Reply::Array(_) | Reply::Map(_) | Reply::Set(_)) => {
-                let got = leaves(reply);
-                let is_paired = got.len() == 2 * all.len();
-                let mut got: Vec<Vec<u8>> = match is_paired {
-                    true => got.chunks(2).map(|two| pair(&two[0], &two[1])).collect(),
-                    false => got,
-                };
-                let mut all = all.clone();
-                all.sort();
-                got.sort();
-                all == got
-            }
-            (Answer::Entries(all), Reply::Array(_)) => {
-                let got = leaves(reply);
-                got.len() == 3 * all.len()
-                    && got.chunks(3).zip(all).all(|(entry, value)| {
-                        parse_id(&entry[0]) && entry[1] == b"v" && entry[2] == *value
-                    })
-            }
-            _ => false,
-        }
-    }
-}
-
-/// All strings and numbers of a reply, however deep they are, in order.
-pub fn leaves(reply: &Reply) -> Vec<Vec<u8>> {
-    match reply {
-        Reply::Bulk(bytes) => vec![bytes.clone()],
-        Reply::Simple(text) | Reply::Number(text) | Reply::Error(text) => {
-            vec![text.clone().into_bytes()]
-        }
-        Reply::Integer(number) => vec![number.to_string().into_bytes()],
-        Reply::Nil => vec![NIL.to_vec()],
-        Reply::Boolean(is) => vec![is.to_string().into_bytes()],
-        Reply::Array(all) | Reply::Set(all) | Reply::Push(all) => {
-            all.iter().flat_map(leaves).collect()
-        }
-        Reply::Map(all) => {
-            all.iter().flat_map(|(key, value)| [leaves(key), leaves(value)].concat()).collect()
-        }
-    }
-}
-
-fn pair(one: &[u8], other: &[u8]) -> Vec<u8> {
-    [one, b"=", other].concat()
-}
-
-fn parse_id(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    let is_number = |text: &str| text.parse::<u64>().is_ok();
-    text.split_once('-').is_some_and(|(time, count)| is_number(time) && is_number(count))
-}
-
-/// Stands for a nil among leaves.
-const NIL: &[u8] = b"(nil)";
-
-/// A script that gives both keys one value.
-pub const SET_BOTH: &str = "redis.call('SET',KEYS[1],ARGV[1]) redis.call('SET',KEYS[2],ARGV[1]) \
-                            return redis.status_reply('OK')";

@@ -61,7 +61,7 @@ pub async fn listen(stage: Arc<Stage>, end: Instant) {
 }
 
 async fn listen_once(stage: &Stage, end: Instant) -> Result<(), Broken> {
-    let mut connection = Connection::open("127.0.0.1", stage.port).await?;
+    let mut connection = stage.open().await?;
     let confirmed = connection.ask(&["PSUBSCRIBE", "c*-ch.*"]).await?;
     if let Reply::Error(_) = confirmed {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -123,7 +123,7 @@ impl Client {
 
     /// A connection that listens; none when the shards refuse.
     async fn subscribe(&mut self, how: &str, what: &str) -> Result<Option<Connection>, Broken> {
-        let mut subscriber = Connection::open("127.0.0.1", self.stage.port).await?;
+        let mut subscriber = self.stage.open().await?;
         let reply = subscriber.ask(&[how, what]).await?;
         Ok(match reply {
             Reply::Array(_) => Some(subscriber),

@@ -1,7 +1,7 @@
 //! What is done whole or not at all: transactions, watched ones, scripts.
 
 use super::client::{Client, Command, Shape};
-use super::connection::{Broken, Connection};
+use super::connection::Broken;
 use super::state::Op;
 use crate::harness::Reply;
 
@@ -22,7 +22,7 @@ impl Client {
                 let op = Op::PairSet(self.chunk(60));
                 let command = self.command(key, op);
                 let load =
-                    Command::plain(&["SCRIPT", "LOAD", super::state::SET_BOTH], Shape::Anything);
+                    Command::plain(&["SCRIPT", "LOAD", super::wording::SET_BOTH], Shape::Anything);
                 vec![load, self.by_sha(command), self.command(key, Op::Pair)]
             }
         };
@@ -106,7 +106,7 @@ impl Client {
 
     /// Another connection writes; what EXEC must answer then.
     async fn disturb(&mut self, key: usize) -> Result<Shape, Broken> {
-        let mut other = Connection::open("127.0.0.1", self.stage.port).await?;
+        let mut other = self.stage.open().await?;
         let op = Op::Set(self.chunk(20));
         let command = self.command(key, op);
         other.send(&crate::harness::encode(&command.words)).await?;

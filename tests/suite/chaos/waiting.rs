@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Client, Command};
-use super::connection::{Broken, Connection};
+use super::connection::Broken;
 use super::state::{Op, State};
 use crate::harness::{Reply, encode};
 
@@ -62,7 +62,7 @@ impl Client {
 
     /// Says it on a connection of its own.
     async fn aside(&mut self, command: &Command) -> Result<Reply, Broken> {
-        let mut other = Connection::open("127.0.0.1", self.stage.port).await?;
+        let mut other = self.stage.open().await?;
         other.send(&encode(&command.words)).await?;
         other.reply().await
     }

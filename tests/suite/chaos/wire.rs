@@ -53,9 +53,9 @@ impl Wire {
         Wire { port, state, acceptor }
     }
 
-    /// A line of a pool's `servers`.
-    pub fn server(&self, name: &str) -> String {
-        format!("127.0.0.1:{}:1 {name}", self.port)
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// From now on.
