@@ -58,6 +58,7 @@ struct Known {
     /// Commands answered here, by number.
     answered: HashSet<u64>,
     last_set: Option<Vec<u8>>,
+    is_in_multi: bool,
     chances: usize,
     told: usize,
 }
@@ -190,6 +191,11 @@ impl Known {
         let number = self.next_command;
         self.next_command += 1;
         let name = words[0].to_ascii_uppercase();
+        match name.as_slice() {
+            b"MULTI" => self.is_in_multi = true,
+            b"EXEC" | b"DISCARD" => self.is_in_multi = false,
+            _ => {}
+        }
         match (lie, name.as_slice()) {
             (Lie::Retry, b"INCR" | b"INCRBY" | b"RPUSH") if self.is_time() => {
                 self.due += 1;
@@ -206,7 +212,7 @@ impl Known {
                 _ => raw,
             },
             // Something else is asked, so that an answer comes in its place.
-            (Lie::Forget, b"SET") if self.is_time() => {
+            (Lie::Forget, b"SET") if !self.is_in_multi && self.is_time() => {
                 self.answered.insert(number);
                 encode(&["PING"])
             }
