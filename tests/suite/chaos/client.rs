@@ -124,6 +124,7 @@ impl Client {
 
     /// The connection, opened and greeted when there is none.
     pub async fn connected(&mut self) -> Result<&mut Connection, Broken> {
+        self.expect_quiet();
         if self.connection.is_none() {
             let mut fresh = self.stage.open().await?;
             self.stage.book.figures().connections += 1;
@@ -139,6 +140,14 @@ impl Client {
         Ok(self.connection.as_mut().expect("it was opened"))
     }
 
+    /// The next reply that is due.
+    pub async fn reply(&mut self) -> Result<Reply, Broken> {
+        match self.connection.as_mut() {
+            Some(connection) => connection.reply().await,
+            None => Err(Broken::Closed("not connected".into())),
+        }
+    }
+
     /// Sends commands in one piece and judges their replies.
     pub async fn exchange(&mut self, commands: &[Command]) -> Result<(), Broken> {
         let bytes: Vec<u8> = commands.iter().flat_map(|one| encode(&one.words)).collect();
@@ -152,10 +161,9 @@ impl Client {
                 self.settle(command, None);
                 continue;
             }
-            let reply = match (&sent, self.connection.as_mut()) {
-                (Ok(()), Some(connection)) => connection.reply().await,
-                (Err(broken), _) => Err(broken.clone()),
-                (Ok(()), None) => Err(Broken::Closed("not connected".into())),
+            let reply = match &sent {
+                Ok(()) => self.reply().await,
+                Err(broken) => Err(broken.clone()),
             };
             match reply {
                 Ok(reply) => self.settle(command, Some(&reply)),
@@ -166,11 +174,16 @@ impl Client {
             }
         }
         sent?;
+        self.expect_quiet();
+        Ok(())
+    }
+
+    /// Nothing is there that nobody asked for; a connection that is out of step is left.
+    fn expect_quiet(&mut self) {
         if let Some(bytes) = self.connection.as_mut().and_then(Connection::surplus) {
             self.accuse(&Wrong::Surplus(bytes));
             self.connection = None;
         }
-        Ok(())
     }
 
     /// The connection is gone, and nobody here ended it.

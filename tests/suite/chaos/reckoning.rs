@@ -17,7 +17,7 @@ impl Client {
         all.extend(std::mem::take(&mut self.keys));
         self.keys = all;
         let commands: Vec<Command> = (0..self.keys.len())
-            .filter(|key| !self.keys[*key].is_anyones_guess())
+            .filter(|key| !self.keys[*key].is_anyones_guess() && !self.is_unserved(*key))
             .flat_map(|key| self.reads(key))
             .collect();
         for some in commands.chunks(AT_ONCE) {
@@ -59,6 +59,11 @@ impl Client {
             }
         }
         Ok(failed)
+    }
+
+    /// nutcracker 0.5.0 knows no streams, and ends the connection.
+    fn is_unserved(&self, key: usize) -> bool {
+        self.keys[key].kind == 'x' && !self.stage.is_circlet
     }
 
     fn reads(&self, key: usize) -> Vec<Command> {

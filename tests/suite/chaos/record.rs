@@ -189,6 +189,9 @@ impl Record {
             (Answer::Integer(_), Reply::Integer(_)) => Wrong::Lost(text),
             (Answer::Bytes(Some(_)), Reply::Nil) => Wrong::Lost(text),
             (Answer::Bytes(_), Reply::Bulk(got)) => match (op, &expected) {
+                (Op::Get | Op::GetSet(_) | Op::GetDel, _) if value::parse(got).is_none() => {
+                    Wrong::OtherKind(text)
+                }
                 (Op::Number, Answer::Bytes(Some(due))) if got.len() > due.len() || got > due => {
                     Wrong::Twice(text)
                 }

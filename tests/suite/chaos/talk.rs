@@ -104,7 +104,7 @@ impl Client {
         self.connected().await?.send(&bytes).await?;
         let mut is_certain = true;
         for _ in 0..count {
-            match self.connected().await?.reply().await? {
+            match self.reply().await? {
                 Reply::Integer(_) => self.stage.book.figures().checked += 1,
                 other => {
                     is_certain = false;

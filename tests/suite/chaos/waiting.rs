@@ -45,10 +45,7 @@ impl Client {
             Ok(()) => self.aside(&push).await,
             Err(broken) => Err(broken),
         };
-        let popped = match self.connection.as_mut() {
-            Some(connection) => connection.reply().await,
-            None => Err(Broken::Closed("not connected".into())),
-        };
+        let popped = self.reply().await;
         // One that waited in vain ended before the push, however late that was.
         if matches!(popped, Ok(Reply::Nil)) {
             self.settle(&pop, popped.as_ref().ok());
@@ -82,8 +79,7 @@ impl Client {
             let added = self.aside(&add).await;
             self.settle(&add, added.as_ref().ok());
         }
-        let connection = self.connected().await?;
-        let reply = connection.reply().await?;
+        let reply = self.reply().await?;
         match inner(&reply) {
             // Nothing within its time; something may have been added since.
             None if reply == Reply::Nil && is_empty => {}
