@@ -37,14 +37,16 @@ fn lied_to(lie: Lie, place: Place) -> Figures {
     run.book.figures().clone()
 }
 
-/// Something is wrong, and nothing of another kind than these.
+/// Something is wrong, the first of these for one, and nothing of another kind than these.
 #[track_caller]
 fn expect_complaint(figures: &Figures, kinds: &[&str]) {
     let found = figures.wrong_kinds();
     let expected: HashSet<&str> = kinds.iter().copied().collect();
     assert!(!found.is_empty(), "nobody complains\n{figures}");
     assert!(found.is_subset(&expected), "{found:?}: {}", figures.told.join("\n"));
-    assert!(found.contains(kinds[0]), "{found:?}: {}", figures.told.join("\n"));
+    if kinds != OUT_OF_STEP {
+        assert!(found.contains(kinds[0]), "{found:?}: {}", figures.told.join("\n"));
+    }
 }
 
 #[test]
@@ -73,6 +75,11 @@ const OUT_OF_STEP: [&str; 10] = [
     "damaged",
 ];
 
+/// This one, and what may follow of it for commands that are already on their way.
+fn and_out_of_step(first: &'static str) -> Vec<&'static str> {
+    [&[first], &OUT_OF_STEP[..]].concat()
+}
+
 #[test]
 fn a_reply_swapped_with_anothers() {
     let figures = lied_to(Lie::Swap, Place::BeforeTheShards);
@@ -82,7 +89,7 @@ fn a_reply_swapped_with_anothers() {
 #[test]
 fn a_reply_lost_on_the_way_to_its_client() {
     let figures = lied_to(Lie::LoseLast, Place::BeforeTheProxy);
-    expect_complaint(&figures, &["reply missing"]);
+    expect_complaint(&figures, &and_out_of_step("reply missing"));
 }
 
 #[test]
@@ -93,7 +100,7 @@ fn a_reply_lost_among_others() {
 #[test]
 fn a_reply_sent_twice_to_its_client() {
     let figures = lied_to(Lie::RepeatLast, Place::BeforeTheProxy);
-    expect_complaint(&figures, &["reply too many", "another's reply", "reply of another kind"]);
+    expect_complaint(&figures, &and_out_of_step("reply too many"));
 }
 
 #[test]

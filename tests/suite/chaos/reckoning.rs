@@ -130,7 +130,7 @@ impl Run {
         }
         let text = format!("{before:?}, then {after:?}");
         let is_more = after.files > before.files + MORE_FILES
-            || after.threads > before.threads
+            || after.threads > before.threads + MORE_THREADS
             || after.links > before.links + MORE_LINKS
             || after.memory > before.memory + MORE_MEMORY;
         if is_more && self.plan.is_circlet {
@@ -155,7 +155,7 @@ impl Pool {
         };
         let mut last = String::new();
         let mut is_quiet = false;
-        for _ in 0..50 {
+        for _ in 0..100 {
             match (sessions().await, self.waiters().await) {
                 (Ok(1), Ok(0)) => is_quiet = true,
                 other => last = format!("{other:?}"),
@@ -195,5 +195,7 @@ const ATTEMPTS: usize = 50;
 /// several identities.
 const MORE_FILES: usize = 60;
 const MORE_LINKS: usize = 20;
+/// Threads for what blocks end only after ten idle seconds.
+const MORE_THREADS: usize = 6;
 /// What buffers and the allocator keep of large values.
 const MORE_MEMORY: u64 = 48 * 1024 * 1024;

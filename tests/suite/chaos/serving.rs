@@ -67,4 +67,4 @@ impl Member {
 }
 
 /// How long shards may take to be served again once all is mended.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
