@@ -131,7 +131,7 @@ impl Run {
         let each = self.plan.clients / self.pools.len();
         for (index, pool) in self.pools.iter().enumerate() {
             for number in 0..each {
-                let mut client = Client::new(number, seed + index as u64, &pool.stage);
+                let mut client = Client::new(number, seed.wrapping_add(index as u64), &pool.stage);
                 tasks.push(tokio::task::spawn_local(async move {
                     client.run(end).await;
                     (index, client)
