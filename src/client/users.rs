@@ -256,7 +256,7 @@ impl Worker {
         }
         let last = request.len() - 1;
         let name = if last == 2 { request.arg(1) } else { b"default" };
-        let user = User { name: name.to_vec(), password: request.arg(last).to_vec() };
+        let user = User { name: name.to_vec(), password: request.arg(last).into() };
         let args: Vec<&[u8]> = request.args().collect();
         self.authenticate_by_shard(number, user, &args, |worker, number, user| {
             let identity = Identity { user: Some(user), ..worker.identity_of(number).clone() };

@@ -20,6 +20,7 @@ mod pools;
 pub mod reference;
 pub mod settings;
 mod spelling;
+mod tls;
 mod toml;
 mod tree;
 mod value;
@@ -37,6 +38,7 @@ pub use model::{
     Address, Auth, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
 };
 pub use settings::Settings;
+pub use tls::{AuthClients, CertificateUser, Protocols, Tls, VerifyShard};
 pub use warnings::warnings;
 
 /// The language of a configuration file.
@@ -90,7 +92,7 @@ pub const DEFAULT_LISTEN: (&str, u16) = ("127.0.0.1", 22121);
 pub fn from_servers(servers: &[String]) -> Result<Config, Faults> {
     let mut pool = assign::default_pool("default");
     let (host, port) = DEFAULT_LISTEN;
-    pool.listen = Listen::Tcp { host: host.to_owned(), port };
+    pool.listen = Some(Listen::Tcp { host: host.to_owned(), port });
     pool.hash = Hash::Md5;
     pool.hash_tag = Some(*b"{}");
     pool.auto_eject_hosts = true;
