@@ -21,8 +21,8 @@ use crate::admin::counters::WorkerCounters;
 use crate::admin::stats::StatsSource;
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
-use crate::route::ring::Ring;
-use crate::shard::health::{Failure, ShardHealth, State};
+use crate::route::ring::{Ring, Share};
+use crate::shard::health::{Failure, ShardHealth};
 use crate::shard::inquiry::Told;
 use crate::shard::lessons::Lessons;
 use crate::shard::monitor::Monitor;
@@ -213,8 +213,8 @@ impl Desk {
     }
 
     fn publish(&self, pool: usize, health: Vec<ShardHealth>, ring: &Ring) {
-        let live: Vec<bool> = health.iter().map(|shard| shard.state != State::Ejected).collect();
-        let ring = Arc::new(ring.with_live(&live));
+        let shares: Vec<Share> = health.iter().map(|shard| shard.share).collect();
+        let ring = Arc::new(ring.with_shares(&shares));
         let shards: Arc<[ShardHealth]> = health.into();
         for worker in &self.workers {
             let (shards, ring) = (Arc::clone(&shards), Arc::clone(&ring));

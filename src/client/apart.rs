@@ -41,7 +41,13 @@ impl Worker {
             if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
                 return IfWanted;
             }
-            if !worker.is_held(number, spec) && worker.admits(number, spec, request, whole) {
+            if worker.is_held(number, spec) {
+                return IfWanted;
+            }
+            if special.has(Special::DISPLACED) {
+                worker.note_displaced(number, spec, request);
+            }
+            if worker.admits(number, spec, request, whole) {
                 worker.handle_apart(number, spec, request, whole);
                 return Told::of(spec);
             }

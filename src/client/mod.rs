@@ -8,6 +8,7 @@ mod cluster;
 mod cross_shard;
 mod describe;
 pub mod dispatch;
+mod displaced;
 mod filter;
 mod gather;
 pub mod greeting;

@@ -13,12 +13,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Pool;
+use crate::route::ring::Share;
 
 /// What the rest of the program knows of one shard's health.
 #[derive(Debug, Clone)]
 pub struct ShardHealth {
     /// Whether requests are sent to it.
     pub state: State,
+    /// How much of its own keys it has: all unless it is out or on its way back.
+    pub share: Share,
     /// Since when.
     pub since: Instant,
     /// Why, for a person: "2 failures in 1.2 s: Connection refused". Empty while live. Holds no

@@ -192,6 +192,7 @@ impl Worker {
         if !before.iter().map(is_ejected).eq(health.iter().map(is_ejected)) {
             self.pools[pool].moves += 1;
         }
+        self.mark_displaced(pool);
         let concerned: Vec<u32> = self
             .links
             .iter()

@@ -11,7 +11,7 @@ use crate::client::users::Openness;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
-use crate::route::ring::Ring;
+use crate::route::ring::{ALL, Ring};
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
@@ -59,7 +59,8 @@ pub struct PoolState {
 impl PoolState {
     /// The state at start: all shards are in, no link is open.
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
-        let live = ShardHealth { state: State::Live, since: Instant::now(), cause: "".into() };
+        let live =
+            ShardHealth { state: State::Live, share: ALL, since: Instant::now(), cause: "".into() };
         let mut pool = Self {
             moves: 0,
             health: vec![live; config.servers.len()],
@@ -93,6 +94,9 @@ impl PoolState {
         if self.hold.is_some() {
             session.special.set(Special::HELD);
         }
+        if self.displaces() {
+            session.special.set(Special::DISPLACED);
+        }
         if !self.monitors.is_empty() {
             session.special.set(Special::MONITORED);
         }
@@ -117,6 +121,11 @@ impl PoolState {
     #[inline]
     pub fn link(&self, session: &Session, shard: usize) -> Option<u32> {
         self.identities[usize::from(session.identity)].links[self.place(session, shard)]
+    }
+
+    /// Whether keys live elsewhere than at home because a shard is out or on its way back.
+    pub fn displaces(&self) -> bool {
+        self.health.iter().any(|shard| shard.share != ALL)
     }
 
     /// Shards that take requests or at least fail them: all but the ejected.
