@@ -43,11 +43,7 @@ impl Signals {
     ///
     /// TTIN and TTOU turn the log level, HUP reopens the log's file and calls `reload`, USR1 and
     /// USR2 are logged; INT and TERM end.
-    pub async fn until_stopped(
-        &mut self,
-        logging: &Logging,
-        reload: impl Fn(),
-    ) -> &'static str {
+    pub async fn until_stopped(&mut self, logging: &Logging, reload: impl Fn()) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.int.recv() => return "SIGINT",

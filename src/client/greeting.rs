@@ -128,8 +128,8 @@ impl Worker {
         password: &[u8],
     ) -> Result<bool, &'static str> {
         let expected = &self.pool_of(number).config.redis_auth;
-        let fits = user == b"default"
-            && expected.as_ref().is_none_or(|expected| expected.is(password));
+        let fits =
+            user == b"default" && expected.as_ref().is_none_or(|expected| expected.is(password));
         if fits { Ok(true) } else { Err(WRONG_PASSWORD) }
     }
 }

@@ -62,7 +62,9 @@ impl Listener {
     /// The port, of a TCP socket.
     pub fn port(&self) -> Option<u16> {
         match self {
-            Self::Tcp(listener) | Self::Tls(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Tcp(listener) | Self::Tls(listener) => {
+                listener.local_addr().ok().map(|address| address.port())
+            }
             Self::Unix(..) => None,
         }
     }

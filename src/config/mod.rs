@@ -31,6 +31,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 pub use document::{markdown, plain};
 use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
@@ -65,6 +67,7 @@ impl Format {
 pub fn load(path: &Path) -> Result<Config, Faults> {
     let file = path.display().to_string();
     let text = read(path).map_err(|wrong| ConfigFault::of_file(&file, wrong))?;
+    let text = Zeroizing::new(text);
     parse(&text, Format::of_path(path), &file)
 }
 
@@ -75,11 +78,13 @@ pub fn parse(text: &str, format: Format, file: &str) -> Result<Config, Faults> {
         Format::Yaml => yaml::read(text, file)?,
         Format::Toml => toml::read(text, file)?,
     };
-    let Some(root) = root else {
+    let Some(mut root) = root else {
         let wrong = Wrong::new("the file holds no pool", "see examples/smallest.yml for one");
         return Err(ConfigFault::of_file(file, wrong).into());
     };
-    pools::config(file, &root)
+    let config = pools::config(file, &root);
+    root.wipe();
+    config
 }
 
 /// The address on which a pool from the command line listens.

@@ -162,7 +162,11 @@ fn to_shards(tls: &Tls) -> Vec<(&'static str, Wrong)> {
             ("server_tls_verify", tls.verify_shard != VerifyShard::Full),
         ] {
             if is_there {
-                fault(key, "shards are spoken to plainly", "write server_tls: true, or remove the key");
+                fault(
+                    key,
+                    "shards are spoken to plainly",
+                    "write server_tls: true, or remove the key",
+                );
             }
         }
         return faults;

@@ -231,7 +231,8 @@ impl Wire {
     }
 
     fn flush(&mut self) -> bool {
-        let flushed = self.outbox.flush(&mut self.socket, &mut self.spare).expect("the peer is there");
+        let flushed =
+            self.outbox.flush(&mut self.socket, &mut self.spare).expect("the peer is there");
         assert_eq!(flushed, self.outbox.is_empty());
         flushed
     }

@@ -68,12 +68,7 @@ pub struct Target {
 
 impl Target {
     /// The target of a link to shard `shard` of `pool`.
-    pub fn new(
-        pool: &Pool,
-        shard: usize,
-        identity: Identity,
-        tls: Option<Arc<Connector>>,
-    ) -> Self {
+    pub fn new(pool: &Pool, shard: usize, identity: Identity, tls: Option<Arc<Connector>>) -> Self {
         Self {
             address: pool.servers[shard].address.clone(),
             identity,

@@ -6,17 +6,24 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::stream::TlsStream;
+use super::turns::by_turns;
 
-/// Shakes hands with a client, for no longer than [`PATIENCE`].
+/// Shakes hands with a client, for no longer than [`PATIENCE`], in turns with others.
 ///
 /// # Errors
 /// Whatever goes wrong, in words for the log; an alert has told the client if it speaks TLS.
-pub async fn accept(config: Arc<ServerConfig>, stream: TcpStream) -> Result<TlsStream, String> {
-    match timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await {
+pub async fn accept(
+    config: Arc<ServerConfig>,
+    stream: TcpStream,
+    turns: &Semaphore,
+) -> Result<TlsStream, String> {
+    let handshake = by_turns(turns, TlsAcceptor::from(config).accept(stream));
+    match timeout(PATIENCE, handshake).await {
         Ok(Ok(shaken)) => {
             let (stream, connection) = shaken.into_inner();
             Ok(TlsStream::new(stream, connection.into()))

@@ -21,10 +21,7 @@ pub enum NoUser {
 }
 
 /// The one name in the certificate that is the user's, as `tls_user` says.
-pub fn user(
-    certificate: &CertificateDer<'_>,
-    field: CertificateUser,
-) -> Result<String, NoUser> {
+pub fn user(certificate: &CertificateDer<'_>, field: CertificateUser) -> Result<String, NoUser> {
     let (_, read) = X509Certificate::from_der(certificate).map_err(|_| NoUser::Unreadable)?;
     let names = match field {
         CertificateUser::None => Vec::new(),

@@ -91,7 +91,9 @@ pub fn connector(pool: &Pool) -> Result<Option<Connector>, TlsError> {
     let files = Files { pool: &pool.name, keys };
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(versions(tls.protocols))
-        .map_err(|error| TlsError::new(&pool.name, "tls_protocols", Path::new(""), error.to_string()))?;
+        .map_err(|error| {
+            TlsError::new(&pool.name, "tls_protocols", Path::new(""), error.to_string())
+        })?;
     let builder = match (&tls.shard_ca_cert_file, tls.verify_shard) {
         (_, VerifyShard::No) | (None, _) => {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone))

@@ -16,6 +16,7 @@ pub mod exposure;
 pub mod files;
 pub mod keeper;
 pub mod stream;
+pub mod turns;
 mod verify;
 
 use std::path::{Path, PathBuf};

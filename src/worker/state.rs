@@ -12,6 +12,7 @@ use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
@@ -55,7 +56,7 @@ pub struct Worker {
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
     /// Clients that are in the midst of a TLS handshake.
-    pub(crate) handshakes: usize,
+    pub(super) handshakes: Handshakes,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -92,7 +93,7 @@ impl Worker {
                 split: SplitBuffers::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
-                handshakes: 0,
+                handshakes: Handshakes::default(),
                 index,
                 shared,
                 this: this.clone(),
