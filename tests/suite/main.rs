@@ -21,6 +21,7 @@ mod pubsub;
 mod real_clients;
 mod scripts;
 mod sessions;
+mod tls;
 mod transactions;
 mod users;
 mod whole_keyspace;

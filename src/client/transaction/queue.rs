@@ -8,7 +8,7 @@ use crate::client::intake::frame;
 use crate::client::local::database;
 use crate::client::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{Handling, Local, Script, Spec};
+use crate::command::{Gather, Handling, Local, Script, Spec};
 use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::resp::Request;
@@ -122,6 +122,8 @@ impl Worker {
             }
             Handling::Subscription if spec.name == "publish" => Some(Place::Any),
             Handling::AnyShard | Handling::Transaction => Some(Place::Any),
+            // Passwords in its reply are not for clients, and EXEC's reply passes as it is.
+            Handling::Gather(Gather::ConfigGet) => self.refuse_within(number, spec, NOT_ALONE),
             Handling::FanOut | Handling::Gather(_) | Handling::Scan | Handling::Script(_)
                 if is_alone =>
             {
