@@ -147,6 +147,8 @@ pub enum Part {
     Script,
     /// The answer to a script that circlet loads itself.
     ScriptLoaded,
+    /// That of one whose round trip is measured: the ticket knows.
+    Ticket(u16),
 }
 
 /// A reply of which some bytes are still to come.

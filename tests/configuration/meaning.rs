@@ -101,6 +101,7 @@ fn every_key_reaches_its_own_field() {
         client_pipeline_limit: 20,
         private_links: 21,
         script_cache: 25,
+        displaced_limit: config::DisplacedLimit::Auto,
         cross_shard: config::CrossShard::Allow,
         cluster_emulation: true,
     };

@@ -2,8 +2,8 @@
 //! each module is a story of its own.
 
 mod bad_clients;
-mod bad_shards;
 mod blocking;
+mod cascade;
 mod clients;
 mod cluster;
 mod demo;
