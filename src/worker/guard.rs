@@ -1,7 +1,7 @@
 //! What a shard takes for others that are out, so that they do not take it along.
 //!
 //! ```text
-//!   all in:  each second some requests in flight get a ticket ─► round trips ─► Usual
+//!   all in:  each second a few requests get a ticket as they are sent ─► round trips ─► Usual
 //!   one out: a displaced command ─► room in the budget? ─► its requests get tickets ─► Budget
 //!                                        └─ none: -TRYAGAIN
 //! ```
@@ -35,8 +35,6 @@ pub struct Guard {
 struct Guarded {
     usual: Usual,
     budget: Budget,
-    /// Requests that are still to be sampled in this second, one after the other.
-    samples: u32,
 }
 
 /// Held by a request in flight.
@@ -62,7 +60,7 @@ impl Guard {
     /// The guard of a pool whose shards are all in.
     pub fn new(config: &Pool) -> Self {
         let rule = config.displaced_limit;
-        let guarded = Guarded { usual: Usual::default(), budget: Budget::new(rule), samples: 0 };
+        let guarded = Guarded { usual: Usual::default(), budget: Budget::new(rule) };
         let may_displace = config.auto_eject_hosts && config.servers.len() > 1;
         Self {
             rule,
@@ -110,15 +108,22 @@ impl Guard {
         }
     }
 
-    /// Gives a ticket to the youngest request on `link`, if it is one that is simply forwarded.
-    fn sample(&mut self, number: u32, link: &mut Link) -> bool {
-        let in_flight = link.in_flight.len();
-        match link.in_flight.back_mut() {
-            Some(youngest) if youngest.part == Part::Whole => {
-                let kind = Kind::Sample(in_flight);
-                self.give(youngest, number, link.shard, Instant::now(), kind)
-            }
-            _ => false,
+    /// Gives a ticket to the youngest request on `link`, which is about to be sent, if it is one
+    /// that is simply forwarded.
+    #[cold]
+    pub(super) fn sample(&mut self, number: u32, link: &mut Link) {
+        if link.socket.is_none() || link.wants_write {
+            return;
+        }
+        link.samples -= 1;
+        let (in_flight, is_new) = (link.in_flight.len(), link.unsent > 0);
+        if let Some(youngest) = link.in_flight.back_mut()
+            && youngest.part == Part::Whole
+            && is_new
+            && !self.is_on
+        {
+            let kind = Kind::Sample(in_flight);
+            self.give(youngest, number, link.shard, Instant::now(), kind);
         }
     }
 
@@ -141,18 +146,12 @@ impl Guard {
 }
 
 impl Worker {
-    /// A second has passed: some requests to each shard are looked at, to know what is usual.
+    /// A second has passed: a few of the next requests are looked at, to know what is usual.
     pub(super) fn sample_round_trips(&mut self) {
-        let learning = |guard: &Guard| guard.learns && !guard.is_on;
-        if !self.pools.iter().any(|pool| learning(&pool.guard)) {
-            return;
-        }
-        for (number, link) in &mut self.links {
-            let guard = &mut self.pools[link.pool].guard;
-            let is_next = learning(guard) && guard.shards[link.shard].samples == 0;
-            let is_usual = link.owner == Owner::Shared && link.socket.is_some();
-            if is_next && is_usual && guard.sample(number as u32, link) {
-                guard.shards[link.shard].samples = SAMPLES;
+        for (_, link) in &mut self.links {
+            let guard = &self.pools[link.pool].guard;
+            if guard.learns && !guard.is_on && link.owner == Owner::Shared {
+                link.samples = SAMPLES;
             }
         }
     }
@@ -164,7 +163,7 @@ impl Worker {
         let pool = usize::from(self.sessions[pending.session as usize].pool);
         let guard = &mut self.pools[pool].guard;
         let ticket = guard.tickets.remove(usize::from(ticket));
-        let link = self.links.get_mut(ticket.link as usize);
+        let link = self.links.get(ticket.link as usize);
         // A link that failed has let go of its socket before it answers what was in flight.
         let answering = link.filter(|link| link.socket.is_some());
         let (now, shard) = (Instant::now(), &mut guard.shards[ticket.shard]);
@@ -172,22 +171,15 @@ impl Worker {
         match (ticket.kind, answering) {
             (Kind::Displaced, Some(_)) => shard.budget.returned(latency, now),
             (Kind::Displaced, None) => shard.budget.lost(),
-            (Kind::Sample(_), None) => shard.samples = 0,
-            (Kind::Sample(in_flight), Some(link)) => {
-                shard.usual.note(latency, in_flight);
-                shard.samples = shard.samples.saturating_sub(1);
-                let goes_on = shard.samples > 0 && !guard.is_on;
-                if !(goes_on && guard.sample(ticket.link, link)) {
-                    guard.shards[ticket.shard].samples = 0;
-                }
-            }
+            (Kind::Sample(_), None) => {}
+            (Kind::Sample(in_flight), Some(_)) => shard.usual.note(latency, in_flight),
         }
         Pending { part: ticket.part, ..pending }
     }
 }
 
-/// Round trips of each shard that are measured in a second: enough to know the mean of the last
-/// minute to a few percent, and few enough to cost nothing.
-const SAMPLES: u32 = 16;
+/// Round trips of each link that are measured in a second: enough to know the mean of the last
+/// quarter of a minute to a few percent, and few enough to cost nothing.
+const SAMPLES: u8 = 16;
 /// Tickets are numbered in 16 bits, and some are left for samples.
 const MOST_TICKETS: usize = u16::MAX as usize - 64;

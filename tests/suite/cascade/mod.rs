@@ -19,7 +19,7 @@ fn what_is_native_to_the_stand_ins_is_held_up_little() {
             let fleet = Fleet::start(3, 2, Duration::from_millis(5));
             let circlet = Circlet::with_arguments(&fleet.config(settings), &["--threads", "1"]);
             let course =
-                fleet.run(&circlet, Duration::from_millis(3_500), Duration::from_millis(3_000));
+                fleet.run(&circlet, Duration::from_millis(6_000), Duration::from_millis(3_000));
             let refused = circlet.pool_stat("pool", "displaced_refused");
             assert_eq!(refused as usize, course.displaced_count(Outcome::Refused));
             course
