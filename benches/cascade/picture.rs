@@ -38,7 +38,7 @@ fn line(svg: &mut String, ride: &Ride, after: f64, x: &impl Fn(f64) -> f64, colo
     let mut points = String::new();
     for step in 0..steps {
         let from = -EARLIER + step as f64 * STEP;
-        let latency = ride.course.native_ms(from, from + STEP, 99);
+        let Some(latency) = ride.course.served_ms(from, from + STEP, 99) else { continue };
         let (x, y) = (x(from + STEP / 2.0), height_of(latency.max(1.0)));
         write!(points, "{x:.1},{y:.1} ").expect("a String takes all that is written");
     }
@@ -68,7 +68,7 @@ fn head() -> String {
     push(&mut svg, r##"<rect width="100%" height="100%" fill="#fff"/>"##);
     push(
         &mut svg,
-        r#"<text x="20" y="24" font-size="15">Requests for keys of the shards that live: 99 of 100 take no longer (each half second)</text>"#,
+        r#"<text x="20" y="24" font-size="15">Served requests for keys of the shards that live: 99 of 100 take no longer (each half second)</text>"#,
     );
     svg
 }

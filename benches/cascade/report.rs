@@ -31,7 +31,7 @@ fn introduction(after: u64) -> String {
          keys at random times, to 75 % of what it can do, and wait for nobody. After {BEFORE} s \
          the first shard dies for good; its keys ask the other four for another 56 %, of which \
          they have 25 %. Latency counts from when a request was meant to be sent; the figures \
-         are of the {BEFORE} s before and the {after} s after the death.\n\n\
+         are of the 8 s before and the {after} s after the death.\n\n\
          ![99 of 100 native requests within](cascade.svg)\n"
     )
 }
@@ -39,13 +39,16 @@ fn introduction(after: u64) -> String {
 fn table(rides: &[Ride], after: f64) -> String {
     let mut text = String::from(
         "| | native, before: half / 99 of 100 within, ms | after | 99 of 100: after / before | \
-         native not served | displaced: served, of all | refused | failed | served within, ms: \
-         half / 99 of 100 |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+         native: not served | displaced: served | refused | failed | served within, ms: half / \
+         99 of 100 |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for Ride { name, course } in rides {
-        let span = |from, to| [50, 99].map(|percent| course.native_ms(from, to, percent));
+        let span = |from, to| {
+            [50, 99].map(|percent| course.served_ms(from, to, percent).unwrap_or(f64::NAN))
+        };
         let (was, is) = (span(-8.0, 0.0), span(0.0, after));
         let lost = course.native(0.0, after).filter(|one| one.outcome != Outcome::Served).count();
+        let lost = 100.0 * lost as f64 / course.native(0.0, after).count() as f64;
         let all = course.displaced(0.0, after).count() as f64;
         let part = |outcome| 100.0 * course.displaced_count(outcome) as f64 / all;
         let served = || course.displaced(0.0, after).filter(|one| one.outcome == Outcome::Served);
@@ -53,7 +56,7 @@ fn table(rides: &[Ride], after: f64) -> String {
             [50, 99].map(|one| crate::open_loop::percentile(served(), one).as_secs_f64() * 1e3);
         writeln!(
             text,
-            "| {name} | {:.1} / {:.1} | {:.1} / {:.1} | {:.2} | {lost} | {:.0} % | {:.0} % | \
+            "| {name} | {:.1} / {:.1} | {:.1} / {:.1} | {:.2} | {lost:.1} % | {:.0} % | {:.0} % | \
              {:.1} % | {:.1} / {:.1} |",
             was[0],
             was[1],

@@ -1,8 +1,8 @@
 //! twemproxy's stats port: connect, read one line of JSON, done.
 //!
 //! Names, order, nesting and spacing are those of nutcracker 0.5.0, so that what scrapes
-//! twemproxy scrapes circlet. Two things differ: values are those of this moment (twemproxy's are up
-//! to `--stats-interval` old), and names are escaped as JSON asks. A client that sends
+//! twemproxy scrapes circlet. Three things differ: values are those of this moment (twemproxy's are up
+//! to `--stats-interval` old), names are escaped as JSON asks, and there are a few names more. A client that sends
 //! a request first, as HTTP clients do, gets the same line.
 
 use std::fmt::Write;

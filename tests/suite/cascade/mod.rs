@@ -21,11 +21,12 @@ fn what_is_native_to_the_stand_ins_is_held_up_little() {
             let course =
                 fleet.run(&circlet, Duration::from_millis(6_000), Duration::from_millis(3_000));
             let refused = circlet.pool_stat("pool", "displaced_refused");
-            assert_eq!(refused as usize, course.displaced_count(Outcome::Refused));
+            let told = course.samples.iter().filter(|one| one.outcome == Outcome::Refused);
+            assert_eq!(refused as usize, told.count());
             course
         })
     };
-    let (guarded, open) = (run(""), run("displaced_limit: 0"));
+    let (guarded, open) = (run(PATIENT), run(PATIENT_AND_OPEN));
     let (guarded, open) = (guarded.join().expect("it ran"), open.join().expect("it ran"));
     let end = |course: &Course| course.native_ms(2.0, 3.0, 50);
     for (name, course) in [("guarded", &guarded), ("without", &open)] {
@@ -44,5 +45,9 @@ fn what_is_native_to_the_stand_ins_is_held_up_little() {
     assert!(guarded.displaced_count(Outcome::Served) > 0, "what there is room for is served");
     let all_served = guarded.native(-2.0, 3.0).all(|one| one.outcome == Outcome::Served);
     assert!(all_served, "no native request is refused");
-    assert!(end(&guarded) * 4.0 < end(&open), "{} and {} ms", end(&guarded), end(&open));
+    assert!(end(&guarded) * 6.0 < end(&open), "{} and {} ms", end(&guarded), end(&open));
 }
+
+/// A stand-in that is late is not taken for dead: its latency is to be seen.
+const PATIENT: &str = "heartbeat_timeout: 20000";
+const PATIENT_AND_OPEN: &str = "heartbeat_timeout: 20000\ndisplaced_limit: 0";

@@ -89,6 +89,13 @@ impl Course {
         percentile(self.native(from, to), percent).as_secs_f64() * 1e3
     }
 
+    /// The same of those that were served; none if none was.
+    pub fn served_ms(&self, from: f64, to: f64, percent: usize) -> Option<f64> {
+        let served = || self.native(from, to).filter(|one| one.outcome == Outcome::Served);
+        served().next()?;
+        Some(percentile(served(), percent).as_secs_f64() * 1e3)
+    }
+
     /// How many of the dead shard's requests after its death came to this.
     pub fn displaced_count(&self, outcome: Outcome) -> usize {
         self.displaced(0.0, f64::MAX).filter(|sample| sample.outcome == outcome).count()
