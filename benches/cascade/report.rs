@@ -11,6 +11,11 @@ use crate::{BEFORE, Ride, picture};
 pub fn publish(rides: &[Ride], after: u64) {
     let table = table(rides, after as f64);
     println!("\n{table}");
+    let before = |ride: &Ride| ride.course.served_ms(-8.0, 0.0, 99);
+    if !rides.iter().all(|ride| before(ride).is_some_and(|p99| p99 < BUSY)) {
+        println!("The machine had too much else to do: docs/figures stays as it is.");
+        return;
+    }
     let figures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/figures");
     let written =
         fs::write(figures.join("cascade.md"), format!("{}\n{table}", introduction(after)))
@@ -73,3 +78,7 @@ fn table(rides: &[Ride], after: f64) -> String {
     }
     text
 }
+
+/// A queue that is served in 2 ms each and loaded to 75 % keeps 1 of 100 longer than 21 ms; when more
+/// than so many show before anything happened, the clock was not the shards' alone.
+const BUSY: f64 = 30.0;

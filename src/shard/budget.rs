@@ -201,7 +201,7 @@ const ENOUGH: u32 = 64;
 const WINDOW: usize = 8;
 /// A median up to so many times the usual mean is borne: with it 99 of 100 of the shard's own
 /// requests take less than twice as long as they did.
-const TOLERATED: f64 = 1.5;
+const TOLERATED: f64 = 1.35;
 /// So many µs more are borne in any case: a turn of a busy worker's loop.
 const SLACK: f64 = 200.0;
 /// The bound in µs where the shard's own requests were too few to tell what is usual: the shard is

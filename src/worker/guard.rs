@@ -112,14 +112,12 @@ impl Guard {
     /// that is simply forwarded.
     #[cold]
     pub(super) fn sample(&mut self, number: u32, link: &mut Link) {
-        if link.socket.is_none() || link.wants_write {
-            return;
-        }
-        link.samples -= 1;
-        let (in_flight, is_new) = (link.in_flight.len(), link.unsent > 0);
+        link.sampling.chosen();
+        let is_sent = link.socket.is_some() && !link.wants_write && link.unsent > 0;
+        let in_flight = link.in_flight.len();
         if let Some(youngest) = link.in_flight.back_mut()
             && youngest.part == Part::Whole
-            && is_new
+            && is_sent
             && !self.is_on
         {
             let kind = Kind::Sample(in_flight);
@@ -151,7 +149,7 @@ impl Worker {
         for (_, link) in &mut self.links {
             let guard = &self.pools[link.pool].guard;
             if guard.learns && !guard.is_on && link.owner == Owner::Shared {
-                link.samples = SAMPLES;
+                link.sampling.begin(SAMPLES);
             }
         }
     }
