@@ -96,6 +96,7 @@ impl Server {
             (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
         let scripts = server.pools.iter().map(|pool| ScriptCache::new(pool.script_cache)).collect();
         let shared = Arc::new(Shared::new(inboxes.clone(), scripts, server.monitor.doors()));
+        server.monitor.set_workers(Arc::clone(&shared));
         for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
             server.stats.add_worker(Arc::clone(&counters));

@@ -44,10 +44,17 @@ impl Worker {
             if worker.is_held(number, spec) {
                 return IfWanted;
             }
-            if special.has(Special::DISPLACED) {
+            let is_displaced = special.has(Special::DISPLACED);
+            if is_displaced {
+                if worker.stands_still(number, spec, request) {
+                    return IfWanted;
+                }
                 worker.note_displaced(number, spec, request);
             }
             if worker.admits(number, spec, request, whole) {
+                if is_displaced {
+                    worker.record_displaced(number, spec, request);
+                }
                 worker.handle_apart(number, spec, request, whole);
                 return Told::of(spec);
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool};
+use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Rejoin};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::value;
@@ -100,6 +100,9 @@ fn blank(name: &str) -> Pool {
         server_retry_timeout: Duration::ZERO,
         server_failure_limit: 0,
         ejection: Ejection::Skip,
+        rejoin: Rejoin::Keep,
+        rejoin_limit: 0,
+        slow_start: Duration::ZERO,
         cross_shard: CrossShard::Refuse,
         cluster_emulation: false,
         heartbeat_interval: Duration::ZERO,

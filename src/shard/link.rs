@@ -147,6 +147,9 @@ pub enum Part {
     Script,
     /// The answer to a script that circlet loads itself.
     ScriptLoaded,
+    /// The answer to what remembers a key of another shard; the sequence number is that shard's
+    /// index.
+    Recorded,
 }
 
 /// A reply of which some bytes are still to come.

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Message, Worker};
 use crate::shard::doors::Doors;
+use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 
@@ -29,6 +30,8 @@ pub struct Shared {
     pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
+    /// What makes shards that are out suspect as a whole.
+    pub suspicions: Suspicions,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -60,6 +63,7 @@ impl Shared {
             run_id,
             scripts,
             doors,
+            suspicions: Suspicions::default(),
             inboxes,
         }
     }

@@ -1,0 +1,1 @@
+//! Two proxies over the same shards, and one outage.

@@ -1,0 +1,82 @@
+//! Three shards, the first behind a relay that can be cut: it keeps what it has.
+
+use std::collections::HashSet;
+
+use crate::harness::{Circlet, Proxy, Relay, Shard, eventually, pool_yaml};
+
+pub struct Scene {
+    pub shards: Vec<Shard>,
+    pub relay: Relay,
+    pub circlet: Proxy,
+}
+
+/// Quick judgements, so that a test takes a second and not a minute.
+pub const COMMON: &str = "hash: md5\nauto_eject_hosts: true\nserver_retry_timeout: 300\n\
+                          server_failure_limit: 2\ntimeout: 2000";
+const CIRCLETS: &str = "heartbeat_interval: 100\nheartbeat_timeout: 500";
+
+impl Scene {
+    pub fn start(settings: &str) -> Scene {
+        let shards = Shard::several(3);
+        let relay = Relay::to(&shards[0]);
+        let circlet = circlet(&servers(&shards, &relay), settings);
+        Scene { shards, relay, circlet }
+    }
+
+    /// The `servers` of its config.
+    pub fn servers(&self) -> Vec<String> {
+        servers(&self.shards, &self.relay)
+    }
+
+    /// Another proxy over the same shards.
+    pub fn second(&self, settings: &str) -> Proxy {
+        circlet(&self.servers(), settings)
+    }
+
+    /// The first shard is cut off, and circlet knows.
+    pub fn out(&self) {
+        let before = times(&self.circlet, "ejected after");
+        self.relay.reset();
+        eventually("it is out", || times(&self.circlet, "ejected after") > before);
+    }
+
+    /// The first shard can be reached again, and has all its keys.
+    pub fn back(&self) {
+        let before = times(&self.circlet, "readmitted after");
+        let done = times(&self.circlet, "has all its keys again");
+        self.relay.pass();
+        eventually("it is back", || times(&self.circlet, "readmitted after") > before);
+        let is_plain = self.circlet.config_text().contains("rejoin: keep");
+        eventually("it has its keys", || {
+            is_plain || times(&self.circlet, "has all its keys again") > done
+        });
+    }
+
+    /// The keys that the first shard has in these databases.
+    pub fn at_home(&self) -> HashSet<String> {
+        let mut client = self.shards[0].client();
+        let mut keys = HashSet::new();
+        for db in ["0", "1"] {
+            client.command(&["SELECT", db]);
+            let reply = client.command(&["KEYS", "*"]);
+            let name =
+                |key: &crate::harness::Reply| String::from_utf8_lossy(key.bytes()).into_owned();
+            keys.extend(reply.elements().iter().map(name));
+        }
+        keys
+    }
+}
+
+/// How often the log says so.
+pub fn times(proxy: &Proxy, text: &str) -> usize {
+    proxy.log().matches(text).count()
+}
+
+fn servers(shards: &[Shard], relay: &Relay) -> Vec<String> {
+    vec![relay.server(1, "a"), shards[1].server(1, Some("b")), shards[2].server(1, Some("c"))]
+}
+
+fn circlet(servers: &[String], settings: &str) -> Proxy {
+    let settings = format!("{COMMON}\n{CIRCLETS}\n{settings}");
+    Circlet::with_arguments(&pool_yaml("pool", servers, &settings), &["--threads", "2", "-v", "6"])
+}
