@@ -1,6 +1,7 @@
 //! Keeps records within `rejoin_limit` while shards are out, and suspicions where they survive.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::Trouble;
-use super::record::{Stage, suspect_set};
+use super::record::{Stage, proxies_set, suspect_set};
 use super::survey::databases;
 use super::suspicion::Why;
 use super::wire::{Batch, Wire};
@@ -57,15 +58,19 @@ impl Watch<'_> {
         shard: usize,
         out: &[usize],
     ) -> Result<(), Trouble> {
-        if !wires.contains_key(&shard) {
-            wires.insert(shard, Wire::open(self.settings, shard).await?);
-        }
-        let Some(wire) = wires.get_mut(&shard) else { return Ok(()) };
+        let wire = match wires.entry(shard) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Wire::open(self.settings, shard).await?),
+        };
         for &home in out {
             let name = &self.settings.servers[home].name;
             let set = suspect_set(&self.settings.name, name);
             wire.select(self.settings.redis_db).await?;
+            let counts_until = (wire.milliseconds().await? + COUNTS_FOR).to_string();
+            let proxies = proxies_set(&self.settings.name, name);
+            let own = self.shared.run_id.as_bytes();
             let mut batch = Batch::of(&[b"SMEMBERS", &set]);
+            batch.add(&[b"ZADD", &proxies[..], counts_until.as_bytes(), own]);
             for one in self.shared.suspicions.of(self.pool, home) {
                 batch.add(&[b"SADD", &set[..], one.why.member().as_bytes()]);
             }
@@ -110,5 +115,7 @@ impl Watch<'_> {
     }
 }
 
+/// A proxy that has said nothing for so many milliseconds does not have the shard out any more.
+const COUNTS_FOR: i64 = 5_000;
 /// A record grows past its limit by what is written in this time.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

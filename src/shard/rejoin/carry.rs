@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Trouble;
-use super::record::{Absence, Entry, Stage};
+use super::record::{Absence, Entry, Stage, proxies_set};
 use super::step::Step;
 use super::survey::{PAGE, Place, unlink};
 use super::wire::{Batch, Wire};
@@ -245,40 +245,63 @@ impl Carrier {
         Ok(replies.iter().map(|reply| frame::integer(reply) == Some(1)).collect())
     }
 
-    /// The switch is about to come: what is carried needs nothing but to be removed where it was.
+    /// The switch is about to come: marks what is carried as what remains to be removed then.
     pub(super) async fn mark_returned(&mut self) -> Result<(), Trouble> {
+        let [carried, returned] = [Stage::Carried, Stage::Returned];
         for place in self.places().await? {
             let mut batch = Batch::default();
             for home in self.homes.clone() {
-                let sets = [Stage::Carried, Stage::Returned].map(|stage| self.set(stage, home));
-                batch.add(&[b"RENAME", &sets[0][..], &sets[1][..]]);
+                let (from, to) = (self.set(carried, home), self.set(returned, home));
+                batch.add(&[b"SUNIONSTORE", &to[..], &to, &from]);
             }
-            let wire = self.at(place).await?;
-            for reply in wire.ask(batch).await? {
-                if !matches!(&reply[..], b"+OK\r\n" | b"-ERR no such key\r\n") {
-                    return Err(self.wire(place.shard)?.trouble(&reply));
-                }
-            }
+            self.at(place).await?.demand(batch).await?;
         }
         Ok(())
     }
 
-    /// After the switch: removes from the stand-ins what is at home now.
-    pub(super) async fn remove_returned(&mut self, step: &Step) -> Result<(), Trouble> {
+    /// After the switch: removes from the stand-ins what is at home now, unless `others` still ask
+    /// them for it. The last of those sees to it.
+    pub(super) async fn remove_returned(
+        &mut self,
+        step: &Step,
+        others: bool,
+    ) -> Result<(), Trouble> {
         for place in self.places().await? {
             for home in self.homes.clone() {
+                let [carried, returned] =
+                    [Stage::Carried, Stage::Returned].map(|stage| self.set(stage, home));
+                self.at(place).await?.demand_one(&[b"DEL", &carried]).await?;
+                self.merge(place, home, &[Stage::Later]).await?;
+                if others {
+                    continue;
+                }
                 self.remove_returned_of(step, place, home).await?;
-                let returned = self.set(Stage::Returned, home);
                 if home == self.home {
                     self.at(place).await?.demand_one(&[b"DEL", &returned]).await?;
                 } else {
                     // Their own shard is still out and has to hear of them.
                     self.merge(place, home, &[Stage::Returned]).await?;
                 }
-                self.merge(place, home, &[Stage::Later]).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether other proxies still have the shard out; this one counts no more.
+    pub(super) async fn others_have_it_out(&mut self, own: &[u8]) -> Result<bool, Trouble> {
+        let set = proxies_set(&self.pool.name, &self.pool.servers[self.home].name);
+        let db = self.pool.redis_db;
+        let mut others = false;
+        for shard in self.stand_ins() {
+            let wire = self.at(Place { shard, db }).await?;
+            let now = wire.milliseconds().await?.to_string();
+            let mut batch = Batch::of(&[b"ZREM", &set, own]);
+            batch.add(&[b"ZREMRANGEBYSCORE", &set[..], b"-inf", now.as_bytes()]);
+            batch.add(&[b"ZCARD", &set[..]]);
+            let replies = wire.demand(batch).await?;
+            others |= replies.last().is_some_and(|left| frame::integer(left) != Some(0));
+        }
+        Ok(others)
     }
 
     async fn remove_returned_of(

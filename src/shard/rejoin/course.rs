@@ -160,7 +160,8 @@ impl Course {
                 halted.elapsed().as_secs_f64() * 1000.0
             );
             // Reads that were sent before the switch are answered: they were drained.
-            return carrier.remove_returned(step).await;
+            let others = carrier.others_have_it_out(crew.shared.run_id.as_bytes()).await?;
+            return carrier.remove_returned(step, others).await;
         }
     }
 
@@ -179,11 +180,9 @@ impl Course {
 
     /// Makes one record again of what is left of an attempt that came to nothing.
     async fn gather(&self, carrier: &mut Carrier) -> Result<(), Trouble> {
-        if self.unswitched.load(Ordering::SeqCst) {
-            carrier.take_marks_back().await?;
-            self.unswitched.store(false, Ordering::SeqCst);
-        }
-        carrier.gather_leftovers().await
+        carrier.gather_leftovers(!self.unswitched.load(Ordering::SeqCst)).await?;
+        self.unswitched.store(false, Ordering::SeqCst);
+        Ok(())
     }
 
     /// How many entries there were to act on.

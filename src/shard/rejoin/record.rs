@@ -47,6 +47,12 @@ pub fn lock_name(pool: &str, home: &str) -> Vec<u8> {
     format!("{PREFIX}returning:{pool}:{home}").into_bytes()
 }
 
+/// Where a stand-in remembers which proxies have a home shard out, each with the moment from which
+/// on it does not count, in milliseconds of the stand-in's clock.
+pub fn proxies_set(pool: &str, home: &str) -> Vec<u8> {
+    format!("{PREFIX}proxies:{pool}:{home}").into_bytes()
+}
+
 /// Whether a key is one of circlet's own.
 pub fn is_own(key: &[u8]) -> bool {
     key.starts_with(PREFIX.as_bytes())

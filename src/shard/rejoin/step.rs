@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::route::ring::{ALL, NOTHING, Ring, Share};
+use crate::route::ring::{ALL, Ring, Share};
 
 /// Where keys live before and after.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub fn shares(from: Share, slow_start: Duration) -> Vec<Share> {
         (_, Duration::ZERO) => vec![ALL],
         _ => (1..=STEPS)
             .map(|step| (u32::from(ALL) * step / STEPS) as Share)
-            .filter(|share| *share > from.max(NOTHING))
+            .filter(|share| *share > from)
             .collect(),
     }
 }
@@ -51,7 +51,7 @@ pub const STEPS: u32 = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::ring::RingSpec;
+    use crate::route::ring::{NOTHING, RingSpec};
 
     #[test]
     fn shares_grow_to_all() {

@@ -28,26 +28,29 @@ impl Carrier {
         Ok(places)
     }
 
-    /// Makes one record again of what a return that failed left in several sets. What had gone home
-    /// is removed from its stand-in, unless it was written there again since.
-    pub(super) async fn gather_leftovers(&mut self) -> Result<(), Trouble> {
+    /// Makes one record again of what a return that failed left in several sets. Where the switch
+    /// `came`, what was marked for it is at home and only waits to be removed.
+    pub(super) async fn gather_leftovers(&mut self, came: bool) -> Result<(), Trouble> {
         for place in self.places().await? {
             for home in self.homes.clone() {
-                self.drop_returned(place, home).await?;
+                if came {
+                    self.forget_carried(place, home).await?;
+                }
                 self.merge(place, home, &Stage::UNDER_WAY).await?;
+                if home != self.home {
+                    // Their own shard is still out and has to hear of them.
+                    self.merge(place, home, &[Stage::Returned]).await?;
+                }
             }
         }
         Ok(())
     }
 
-    /// The switch did not come: what was marked as returned is still served by its stand-ins.
-    pub(super) async fn take_marks_back(&mut self) -> Result<(), Trouble> {
-        for place in self.places().await? {
-            for home in self.homes.clone() {
-                self.merge(place, home, &[Stage::Returned]).await?;
-            }
-        }
-        Ok(())
+    async fn forget_carried(&mut self, place: Place, home: usize) -> Result<(), Trouble> {
+        let [carried, returned] =
+            [Stage::Carried, Stage::Returned].map(|stage| self.set(stage, home));
+        let wire = self.at(place).await?;
+        wire.demand_one(&[b"SDIFFSTORE", &carried, &carried, &returned]).await.map(drop)
     }
 
     /// Puts the members of `stages` into the record.
@@ -71,30 +74,6 @@ impl Carrier {
         batch.add(&[&[b"DEL".to_vec()][..], &sets[..]].concat());
         batch.add(&[b"EXEC"]);
         wire.demand(batch).await.map(drop)
-    }
-
-    async fn drop_returned(&mut self, place: Place, home: usize) -> Result<(), Trouble> {
-        let returned = self.set(Stage::Returned, home);
-        let record = self.set(Stage::Displaced, home);
-        let others: Vec<Vec<u8>> =
-            Stage::UNDER_WAY.iter().map(|stage| self.set(*stage, home)).collect();
-        let is_its_own = home == self.home;
-        let wire = self.at(place).await?;
-        let mut difference: Vec<&[u8]> = vec![b"SDIFF", &returned, &record];
-        difference.extend(others.iter().map(Vec::as_slice));
-        let reply = wire.demand_one(&difference).await?;
-        let members: Vec<Bytes> = crate::resp::reply::elements(&reply)
-            .into_iter()
-            .flatten()
-            .filter_map(|element| frame::bulk(element).map(|bytes| reply.slice_ref(bytes)))
-            .collect();
-        for chunk in members.chunks(CHUNK) {
-            unlink(wire, chunk.iter().filter_map(|member| Entry::read(member))).await?;
-        }
-        if !is_its_own {
-            return self.merge(place, home, &[Stage::Returned]).await;
-        }
-        wire.demand_one(&[b"DEL", &returned]).await.map(drop)
     }
 
     /// Removes from the returning shard what it had as a stand-in for shards that are in: nobody
@@ -183,4 +162,3 @@ pub(super) async fn unlink<'a>(
 
 /// Members asked for at once.
 pub(super) const PAGE: &[u8] = b"512";
-const CHUNK: usize = 512;

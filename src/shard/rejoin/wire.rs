@@ -95,6 +95,17 @@ impl Wire {
         replies.pop().ok_or_else(|| Trouble(format!("{}: no reply", self.label)))
     }
 
+    /// The shard's clock, in milliseconds since 1970.
+    pub(super) async fn milliseconds(&mut self) -> Result<i64, Trouble> {
+        let time = self.demand_one(&[b"TIME"]).await?;
+        let part = |part: &[u8]| frame::number(part).map(|number| number as i64);
+        let mut parts = elements(&time).into_iter().flatten().map(part);
+        match (parts.next().flatten(), parts.next().flatten()) {
+            (Some(seconds), Some(micros)) => Ok(seconds * 1000 + micros / 1000),
+            _ => Err(self.trouble(&time)),
+        }
+    }
+
     /// A page of a set or of the keyspace: where to go on (empty at the end), and its members.
     pub(super) async fn page(
         &mut self,

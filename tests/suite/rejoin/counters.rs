@@ -112,17 +112,7 @@ mod tests {
             .filter_map(|line| Some(line.split_once("held for ")?.1.to_owned()))
             .collect();
         println!("held for {held:?}");
-        // Stand-ins keep no copies that would be old in the next outage.
-        for shard in &scene.shards[1..] {
-            let reply = shard.client().command(&["KEYS", "__circlet:*"]);
-            assert!(reply.elements().is_empty(), "{reply:?}");
-        }
-        let mut seen = std::collections::HashSet::new();
-        for shard in &scene.shards {
-            for key in shard.client().command(&["KEYS", "*"]).elements() {
-                assert!(seen.insert(key.bytes().to_vec()), "{key} is on two shards");
-            }
-        }
+        scene.nothing_is_left_elsewhere();
     }
 
     #[test]

@@ -52,6 +52,22 @@ impl Scene {
         });
     }
 
+    /// Stand-ins keep no copies, which would be old in the next outage, and nothing of the record.
+    pub fn nothing_is_left_elsewhere(&self) {
+        let mut seen = HashSet::new();
+        for shard in &self.shards {
+            let mut client = shard.client();
+            for db in ["0", "1"] {
+                client.command(&["SELECT", db]);
+                for key in client.command(&["KEYS", "*"]).elements() {
+                    let is_own = key.bytes().starts_with(b"__circlet:");
+                    assert!(!is_own, "{key} is left at {}", shard.address());
+                    assert!(seen.insert((db, key.bytes().to_vec())), "{key} is on two shards");
+                }
+            }
+        }
+    }
+
     /// The keys that the first shard has in these databases.
     pub fn at_home(&self) -> HashSet<String> {
         let mut client = self.shards[0].client();

@@ -44,7 +44,7 @@ const KINDS: [Kind; 15] = [
     Kind::Touched,
     Kind::Untouched,
 ];
-const EACH: usize = 40;
+const EACH: usize = 24;
 
 pub struct Writes {
     keys: Vec<(Kind, String)>,
@@ -124,11 +124,16 @@ impl Writes {
     pub fn seed_kinds(scene: &Scene, kinds: &[Kind]) -> Writes {
         let name = |kind: Kind| (0..EACH).map(move |number| (kind, format!("{number}:{kind:?}")));
         let keys: Vec<(Kind, String)> = kinds.iter().copied().flat_map(name).collect();
-        let mut client = scene.circlet.client();
-        let mut db = "0";
-        for (kind, key) in &keys {
-            select(&mut client, &mut db, kind.db());
-            assert!(client.command(&kind.seed(key)).error().is_none());
+        for db in ["0", "1"] {
+            let mut client = scene.circlet.client();
+            client.command(&["SELECT", db]);
+            let seeds: Vec<Vec<&str>> = keys
+                .iter()
+                .filter(|(kind, _)| kind.db() == db)
+                .map(|(kind, key)| kind.seed(key))
+                .collect();
+            let replies = client.pipeline(&seeds);
+            assert!(replies.iter().all(|reply| reply.error().is_none()), "{replies:?}");
         }
         let at_home = scene.at_home();
         assert!(at_home.len() > keys.len() / 6, "the first shard has a third of them");
@@ -146,12 +151,16 @@ impl Writes {
 
     /// Writes all keys by circlet, each kind both in one piece and with a round trip a command.
     pub fn write_elsewhere(&self, scene: &Scene) {
-        let mut client = scene.circlet.client();
+        self.write_elsewhere_by(&mut scene.circlet.client());
+    }
+
+    /// The same by a client of any circlet.
+    pub fn write_elsewhere_by(&self, client: &mut Client) {
         let mut db = "0";
         for (number, (kind, key)) in self.keys.iter().enumerate() {
             // What selects a database within MULTI starts from the other one.
             let from = if *kind == Kind::SelectMulti { "0" } else { kind.db() };
-            select(&mut client, &mut db, from);
+            select(client, &mut db, from);
             let commands = kind.write(key);
             let replies = match number % 2 {
                 0 => client.pipeline(&commands),
@@ -163,7 +172,7 @@ impl Writes {
         }
         let passed: Vec<&String> =
             self.keys.iter().filter(|key| key.0 == Kind::Passed).map(|key| &key.1).collect();
-        select(&mut client, &mut db, "0");
+        select(client, &mut db, "0");
         eventually("short-lived keys are gone", || {
             passed.iter().all(|key| client.command(&["GET", key]) == Reply::Nil)
         });
@@ -172,9 +181,7 @@ impl Writes {
     /// Writes all keys by another client; errors are not counted as written.
     pub fn write_by(&self, client: &mut Client, _: &Scene) {
         for (kind, key) in &self.keys {
-            for command in kind.write(key) {
-                client.command(&command);
-            }
+            client.pipeline(&kind.write(key));
         }
     }
 
