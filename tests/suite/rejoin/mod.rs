@@ -4,6 +4,7 @@
 mod counters;
 mod limits;
 mod proxies;
+mod record;
 mod scene;
 mod writes;
 
@@ -81,7 +82,8 @@ fn move_in_steps_serves_what_was_written_elsewhere() {
 fn nutcracker_serves_what_the_shard_had() {
     let scene = Scene::start("rejoin: keep");
     let servers = scene.servers();
-    let nutcracker = Nutcracker::with_config(&pool_yaml("theirs", &servers, scene::COMMON));
+    let settings = format!("{}\nserver_retry_timeout: 300", scene::COMMON);
+    let nutcracker = Nutcracker::with_config(&pool_yaml("theirs", &servers, &settings));
     let kinds = [Kind::Set, Kind::Del, Kind::Incr, Kind::Rpush, Kind::Hset];
     let writes = Writes::seed_kinds(&scene, &kinds);
     scene.relay.reset();

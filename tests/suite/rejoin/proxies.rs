@@ -20,7 +20,7 @@ fn out_and_back(scene: &Scene, second: &Proxy, between: impl FnOnce()) {
 #[test]
 fn no_old_value_is_left_of_what_either_wrote() {
     let scene = Scene::start("rejoin: clean");
-    let mut second = scene.second("rejoin: clean\nserver_retry_timeout: 1200");
+    let mut second = scene.second("rejoin: clean", 1_200);
     let writes = Writes::seed(&scene);
     out_and_back(&scene, &second, || {
         writes.write_elsewhere_by(&mut second.client());
@@ -36,7 +36,7 @@ fn no_old_value_is_left_of_what_either_wrote() {
 fn what_each_writes_alone_is_carried_over() {
     let scene = Scene::start("rejoin: move");
     // The second returns a second after the first.
-    let second = scene.second("rejoin: move\nserver_retry_timeout: 1500");
+    let second = scene.second("rejoin: move", 1_500);
     let mut counters = Vec::new();
     out_and_back(&scene, &second, || {
         counters.push(Counters::start(&scene.circlet.address(), "first"));
@@ -59,7 +59,7 @@ fn a_proxy_that_restarts_during_the_outage_has_forgotten_nothing() {
     scene.out();
     writes.write_elsewhere(&scene);
     scene.circlet.kill9();
-    scene.circlet = scene.second("rejoin: move");
+    scene.circlet = scene.second("rejoin: move", 200);
     eventually("the new one knows", || times(&scene.circlet, "ejected after") > 0);
     scene.back();
     let found = writes.look(&scene);

@@ -11,9 +11,9 @@ pub struct Scene {
 }
 
 /// Quick judgements, so that a test takes a second and not a minute.
-pub const COMMON: &str = "hash: md5\nauto_eject_hosts: true\nserver_retry_timeout: 300\n\
+pub const COMMON: &str = "hash: md5\nauto_eject_hosts: true\n\
                           server_failure_limit: 2\ntimeout: 2000";
-const CIRCLETS: &str = "heartbeat_interval: 100\nheartbeat_timeout: 500";
+const CIRCLETS: &str = "server_retry_timeout: 200\nheartbeat_interval: 100\nheartbeat_timeout: 500";
 
 impl Scene {
     pub fn start(settings: &str) -> Scene {
@@ -28,9 +28,13 @@ impl Scene {
         servers(&self.shards, &self.relay)
     }
 
-    /// Another proxy over the same shards.
-    pub fn second(&self, settings: &str) -> Proxy {
-        circlet(&self.servers(), settings)
+    /// Another proxy over the same shards, in which the first may not return before `retry`
+    /// milliseconds.
+    pub fn second(&self, settings: &str, retry: u32) -> Proxy {
+        let retry = format!("server_retry_timeout: {retry}");
+        let settings = format!("{COMMON}\n{CIRCLETS}\n{settings}");
+        let settings = settings.replace("server_retry_timeout: 200", &retry);
+        start(&self.servers(), &settings)
     }
 
     /// The first shard is cut off, and circlet knows.
@@ -93,6 +97,9 @@ fn servers(shards: &[Shard], relay: &Relay) -> Vec<String> {
 }
 
 fn circlet(servers: &[String], settings: &str) -> Proxy {
-    let settings = format!("{COMMON}\n{CIRCLETS}\n{settings}");
-    Circlet::with_arguments(&pool_yaml("pool", servers, &settings), &["--threads", "2", "-v", "6"])
+    start(servers, &format!("{COMMON}\n{CIRCLETS}\n{settings}"))
+}
+
+fn start(servers: &[String], settings: &str) -> Proxy {
+    Circlet::with_arguments(&pool_yaml("pool", servers, settings), &["--threads", "2", "-v", "6"])
 }

@@ -140,6 +140,13 @@ impl Writes {
         Writes { keys, at_home }
     }
 
+    /// Keys of the first shard that are written.
+    pub fn written_at_home(&self) -> impl Iterator<Item = String> {
+        let written =
+            |(kind, key): &&(Kind, String)| *kind != Kind::Untouched && self.at_home.contains(key);
+        self.keys.iter().filter(written).map(|(_, key)| key.clone())
+    }
+
     pub fn len(&self) -> usize {
         self.keys.len()
     }
