@@ -93,12 +93,13 @@ mod tests {
     use super::Counters;
 
     /// Counters that begin during the outage go on as if nothing had happened.
-    fn goes_on(settings: &str) {
+    fn goes_on(settings: &str, held_back: u64) {
         let scene = Scene::start(settings);
         scene.circlet.client().command(&["SET", "k", "v"]);
         scene.out();
         let counters = Counters::start(&scene.circlet.address(), "c");
         sleep(Duration::from_millis(300));
+        scene.stand_in.hold_back(Duration::from_millis(held_back));
         scene.back();
         sleep(Duration::from_millis(200));
         let tally = counters.finish();
@@ -117,11 +118,17 @@ mod tests {
 
     #[test]
     fn counters_go_on_through_the_return() {
-        goes_on("rejoin: move");
+        goes_on("rejoin: move", 0);
+    }
+
+    /// What was sent to a stand-in before the switch and arrives after what is asked of it then.
+    #[test]
+    fn counters_go_on_though_a_stand_in_hears_late() {
+        goes_on("rejoin: move", 40);
     }
 
     #[test]
     fn counters_go_on_through_a_return_in_steps() {
-        goes_on("rejoin: move\nslow_start: 800");
+        goes_on("rejoin: move\nslow_start: 800", 0);
     }
 }

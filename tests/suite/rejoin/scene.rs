@@ -7,6 +7,8 @@ use crate::harness::{Circlet, Proxy, Relay, Shard, eventually, pool_yaml};
 pub struct Scene {
     pub shards: Vec<Shard>,
     pub relay: Relay,
+    /// To the second shard.
+    pub stand_in: Relay,
     pub circlet: Proxy,
 }
 
@@ -19,13 +21,14 @@ impl Scene {
     pub fn start(settings: &str) -> Scene {
         let shards = Shard::several(3);
         let relay = Relay::to(&shards[0]);
-        let circlet = circlet(&servers(&shards, &relay), settings);
-        Scene { shards, relay, circlet }
+        let stand_in = Relay::to(&shards[1]);
+        let circlet = circlet(&servers(&shards, &relay, &stand_in), settings);
+        Scene { shards, relay, stand_in, circlet }
     }
 
     /// The `servers` of its config.
     pub fn servers(&self) -> Vec<String> {
-        servers(&self.shards, &self.relay)
+        servers(&self.shards, &self.relay, &self.stand_in)
     }
 
     /// Another proxy over the same shards, in which the first may not return before `retry`
@@ -92,8 +95,8 @@ pub fn times(proxy: &Proxy, text: &str) -> usize {
     proxy.log().matches(text).count()
 }
 
-fn servers(shards: &[Shard], relay: &Relay) -> Vec<String> {
-    vec![relay.server(1, "a"), shards[1].server(1, Some("b")), shards[2].server(1, Some("c"))]
+fn servers(shards: &[Shard], relay: &Relay, stand_in: &Relay) -> Vec<String> {
+    vec![relay.server(1, "a"), stand_in.server(1, "b"), shards[2].server(1, Some("c"))]
 }
 
 fn circlet(servers: &[String], settings: &str) -> Proxy {
