@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use circlet::config::{
-    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Rejoin, Server,
 };
 
 /// A pool with short times.

@@ -1,5 +1,4 @@
-//! Where the record ends: its limit, emptied databases, keys that were only touched; and shards that
-//! go out again on the way.
+//! Where the record ends: its limit, and emptied databases; and shards that go out again on the way.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -58,16 +57,6 @@ fn what_was_emptied_during_the_outage_stays_empty() {
             assert_eq!(kept, 30);
         }
     }
-}
-
-#[test]
-fn a_key_that_was_only_touched_is_not_lost() {
-    let scene = Scene::start("rejoin: move");
-    let writes = Writes::seed(&scene);
-    scene.out();
-    writes.write_elsewhere(&scene);
-    scene.back();
-    assert!(writes.touched_are_there(&scene), "EXPIRE of a missing key removes nothing");
 }
 
 /// Cut off again and again, at any moment of the return, and in the end it is as if it never had.

@@ -21,6 +21,8 @@ struct Found {
     lost: Vec<String>,
     /// Keys that nobody touched, and how many of them are still there.
     untouched: (usize, usize),
+    /// The same for keys that were missing when EXPIRE came for them.
+    touched: (usize, usize),
 }
 
 /// One outage with writes of every kind in it, and a load all the time.
@@ -67,6 +69,7 @@ fn move_serves_what_was_written_elsewhere() {
     assert!(found.stale.is_empty(), "{:#?}", found.stale);
     assert!(found.lost.is_empty(), "{:#?}", found.lost);
     assert_eq!(found.untouched.0, found.untouched.1);
+    assert_eq!(found.touched.0, found.touched.1, "EXPIRE of a missing key removes nothing");
 }
 
 #[test]
