@@ -39,6 +39,7 @@ fn circlets_keys_have_their_documented_defaults() {
     assert_eq!((pool.pubsub_output_limit, pool.pubsub_output_soft_limit), (32 << 20, 8 << 20));
     assert_eq!(pool.pubsub_output_soft_seconds, 60);
     assert_eq!(pool.client_pipeline_limit, 4096);
+    assert_eq!((pool.rejoin, pool.slow_start), (config::Rejoin::Keep, Duration::ZERO));
 }
 
 #[test]
@@ -52,7 +53,8 @@ fn every_key_reaches_its_own_field() {
   max_bulk: 12\n  max_arguments: 13\n  max_inline: 14\n  max_command: 15\n  max_reply: 16
   max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  pubsub_output_limit: 22
   pubsub_output_soft_limit: 23\n  pubsub_output_soft_seconds: 24\n  client_pipeline_limit: 20
-  cross_shard: allow\n  cluster_emulation: true\n  auth: shard\n  private_links: 21\n  script_cache: 25\n";
+  cross_shard: allow\n  cluster_emulation: true\n  auth: shard\n  private_links: 21\n  script_cache: 25
+  rejoin: move\n  rejoin_limit: 26\n  slow_start: 27\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -83,6 +85,9 @@ fn every_key_reaches_its_own_field() {
         server_retry_timeout: milliseconds(6),
         server_failure_limit: 7,
         ejection: Ejection::Rebuild,
+        rejoin: config::Rejoin::Move,
+        rejoin_limit: 26,
+        slow_start: milliseconds(27),
         heartbeat_interval: milliseconds(8),
         heartbeat_timeout: milliseconds(9),
         heartbeat_successes: 10,
