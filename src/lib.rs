@@ -67,6 +67,9 @@
 //!     a subscription on its way: each is a [`client::session::Pause`] that ends by itself.
 //! 12. **A forwarded command asks no other worker.** What workers know of each other
 //!     ([`worker::Shared`]) is for CLIENT LIST, PUBLISH's count and their kind.
+//! 13. **What was written elsewhere is remembered before it is written.** A record is given up only
+//!     when its effect is done, and a key goes home only when nothing that concerns it is in flight.
+//!     See [`shard::rejoin`].
 
 pub mod admin;
 pub mod client;
