@@ -112,4 +112,4 @@ const SETTINGS: &str = "hash: md5
     server_retry_timeout: 60000";
 /// The part of each shard's capacity that its own keys take.
 const LOAD: f64 = 0.75;
-const KEYS: usize = 120;
+const KEYS: usize = 240;
