@@ -13,8 +13,10 @@
 
 mod flush;
 mod guard;
+mod handshakes;
 mod hubs;
 mod identities;
+mod leftovers;
 mod links;
 mod loans;
 mod pairing;
@@ -35,4 +37,4 @@ pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
 pub use subscriptions::Told;
-pub use thread::{Handle, Incoming, Message, Setup, start};
+pub use thread::{Handle, Incoming, Message, Setup, serve, start};

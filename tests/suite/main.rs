@@ -2,8 +2,10 @@
 //! each module is a story of its own.
 
 mod bad_clients;
+mod bad_shards;
 mod blocking;
 mod cascade;
+mod chaos;
 mod clients;
 mod cluster;
 mod demo;
@@ -20,6 +22,7 @@ mod pubsub;
 mod real_clients;
 mod scripts;
 mod sessions;
+mod tls;
 mod transactions;
 mod users;
 mod whole_keyspace;
