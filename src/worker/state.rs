@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use slab::Slab;
@@ -187,6 +187,12 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> u32 {
         self.now
+    }
+
+    /// Puts the clock forward: a test lets time pass without waiting for it.
+    pub fn skip(&mut self, millis: u32) {
+        self.started =
+            self.started.checked_sub(Duration::from_millis(millis.into())).unwrap_or(self.started);
     }
 
     /// Reads the time.

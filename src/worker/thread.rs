@@ -142,7 +142,9 @@ fn run(setup: Setup) {
     runtime.block_on(serve(setup));
 }
 
-async fn serve(setup: Setup) {
+/// Serves until it is told to stop, in the runtime of the thread that it is called from: a program
+/// that has one may play the worker's clients and shards in the same thread.
+pub async fn serve(setup: Setup) {
     let pools = setup.pools.into_iter().map(|(pool, ring)| PoolState::new(pool, ring)).collect();
     let Setup { index, counters, failures, shared, mut inbox, .. } = setup;
     let worker = Worker::new(pools, counters, failures, index, shared);
