@@ -54,6 +54,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         client_pipeline_limit: 1024,
         private_links: 1024,
         script_cache: 0,
+        displaced_limit: circlet::config::DisplacedLimit::Auto,
         cross_shard: circlet::config::CrossShard::Refuse,
         cluster_emulation: false,
     }
