@@ -44,6 +44,9 @@
 //!
 //! # Invariants
 //!
+//! `docs/invariants.md` says how they are checked: by models over every interleaving that chance
+//! or exhaustion finds, and by fuzzing.
+//!
 //! 1. **A reply goes to the command it answers, or nowhere.** A link pairs by order; what makes
 //!    the order doubtful (garbage, a surplus reply, a timeout) ends the link and fails exactly the
 //!    requests in flight on it. See [`shard::link`].
