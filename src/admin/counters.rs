@@ -63,6 +63,7 @@ pub struct PoolCounters {
     pub forward_error: Counter,
     pub fragments: Counter,
     pub displaced_requests: Counter,
+    pub shed_clients: Counter,
     pub shards: Vec<ShardCounters>,
 }
 

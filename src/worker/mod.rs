@@ -16,6 +16,7 @@ mod hubs;
 mod identities;
 mod links;
 mod loans;
+mod memory;
 mod pairing;
 mod piece;
 mod pool;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::admin::memory::Shortage;
 use crate::shard::doors::Doors;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
@@ -29,6 +30,8 @@ pub struct Shared {
     pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
+    /// Whether the process has little memory left.
+    pub shortage: Shortage,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -60,6 +63,7 @@ impl Shared {
             run_id,
             scripts,
             doors,
+            shortage: Shortage::default(),
             inboxes,
         }
     }

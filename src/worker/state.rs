@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::identities::KEEP_UNUSED;
+use super::memory::Waiting;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
@@ -54,6 +55,8 @@ pub struct Worker {
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
+    /// Tasks that wait for memory.
+    pub(crate) waiting_for_memory: Waiting,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -90,6 +93,7 @@ impl Worker {
                 split: SplitBuffers::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
+                waiting_for_memory: Waiting::default(),
                 index,
                 shared,
                 this: this.clone(),
