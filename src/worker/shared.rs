@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::admin::memory::Shortage;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub certificates: Arc<Certificates>,
     /// What makes shards that are out suspect as a whole.
     pub suspicions: Suspicions,
+    /// Whether the process has little memory left.
+    pub shortage: Shortage,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -69,6 +72,7 @@ impl Shared {
             doors,
             certificates,
             suspicions: Suspicions::default(),
+            shortage: Shortage::default(),
             inboxes,
         }
     }

@@ -58,7 +58,7 @@ fn every_key_reaches_its_own_field() {
   tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
   server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
   server_tls_name: d\n  server_tls_verify: ca
-  displaced_limit: 26\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28\n";
+  displaced_limit: 26\n  link_pipeline_limit: 29\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -91,6 +91,7 @@ fn every_key_reaches_its_own_field() {
         ejection: Ejection::Rebuild,
         rejoin: config::Rejoin::Move,
         rejoin_limit: 27,
+        link_pipeline_limit: 29,
         slow_start: milliseconds(28),
         heartbeat_interval: milliseconds(8),
         heartbeat_timeout: milliseconds(9),
