@@ -62,6 +62,8 @@ pub struct PoolCounters {
     pub total_connections: Counter,
     pub forward_error: Counter,
     pub fragments: Counter,
+    pub displaced_requests: Counter,
+    pub displaced_refused: Counter,
     pub shards: Vec<ShardCounters>,
 }
 

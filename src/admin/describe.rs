@@ -13,6 +13,8 @@ pub const POOL_STATS: &[Description] = &[
     ("server_ejects", "# times a shard was ejected"),
     ("forward_error", "# requests that could not be forwarded"),
     ("fragments", "# requests that a request of several keys was split into"),
+    ("displaced_requests", "# requests with keys whose own shard was out or on its way back"),
+    ("displaced_refused", "# of these, answered with -TRYAGAIN: the stand-in had enough to do"),
 ];
 
 /// Statistics of a shard; the names are twemproxy's.

@@ -114,9 +114,9 @@ fn server(worker: &Worker, number: u32, own: &mut Own) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let uptime = shared.started.elapsed().as_secs();
     let executable = std::env::current_exe().unwrap_or_default();
-    let port = match worker.pool_of(number).config.listen {
-        Listen::Tcp { port, .. } => port,
-        Listen::Unix { .. } => 0,
+    let port = match worker.pool_of(number).config.address() {
+        Some(Listen::Tcp { port, .. }) => *port,
+        Some(Listen::Unix { .. }) | None => 0,
     };
     let fields = [
         ("redis_mode", cluster::mode(&worker.pool_of(number).config).to_owned()),
@@ -173,6 +173,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
         ("live", count(State::Live).to_string()),
         ("down", count(State::Down).to_string()),
         ("ejected", count(State::Ejected).to_string()),
+        ("returning", count(State::Returning).to_string()),
     ];
     own.extend(fields.map(|(field, value)| (OWN_SECTION, Cow::Borrowed(field), value)));
     for (index, (server, health)) in pool.config.servers.iter().zip(&pool.health).enumerate() {
@@ -180,6 +181,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
             State::Live => "live",
             State::Down => "down",
             State::Ejected => "ejected",
+            State::Returning => "returning",
         };
         let line = format!(
             "name={},address={},weight={},state={state},seconds={}",

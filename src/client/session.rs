@@ -77,7 +77,7 @@ pub struct Session {
 /// Marks of sessions whose commands are not simply looked up and forwarded; one comparison tells
 /// that a session has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Special(u8);
+pub struct Special(u16);
 
 impl Special {
     /// As most sessions are.
@@ -94,6 +94,8 @@ impl Special {
     pub const MONITORED: Self = Self(16);
     /// Commands wait by order of CLIENT PAUSE.
     pub const HELD: Self = Self(32);
+    /// Keys of the pool live elsewhere than at home: a shard is out or on its way back.
+    pub const DISPLACED: Self = Self(64);
 
     /// Whether any mark is there.
     #[inline(always)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ketama::Continuum;
 use super::modula::Modula;
-use super::rendezvous::Slots;
+use super::rendezvous::{Slots, mix};
 use crate::config::{Distribution, Ejection};
 
 /// What the ring knows of a server.
@@ -33,7 +33,28 @@ pub enum Placement {
     Random(Arc<[u16]>),
     /// The owner of the hash's slot.
     Rendezvous(Slots),
+    /// Shards on their way back have a part of their keys.
+    Ramping(Box<Ramping>),
 }
+
+/// Two placements, and how far the way from one to the other is.
+#[derive(Debug, Clone)]
+pub struct Ramping {
+    /// By shard: how much of its keys it has.
+    shares: Box<[Share]>,
+    /// With the shards that are on their way back.
+    with: Placement,
+    /// Without them: where the keys live that they have not got back.
+    without: Placement,
+}
+
+/// How much of its own keys a shard has, in 255ths: [`NOTHING`] when it is out, [`ALL`] when it is
+/// in, and something between while it is on its way back.
+pub type Share = u8;
+/// The share of a shard that is out.
+pub const NOTHING: Share = 0;
+/// The share of a shard that is in.
+pub const ALL: Share = u8::MAX;
 
 /// A weighted list of which some shards are out.
 #[derive(Debug, Clone)]
@@ -75,6 +96,23 @@ impl Plan {
     /// How a hash becomes a shard.
     pub fn distribution(&self) -> Distribution {
         self.distribution
+    }
+
+    /// Where keys live while each shard has this share of its own.
+    pub fn with_shares(&self, shares: &[Share]) -> Placement {
+        let live = |least: Share| -> Vec<bool> { shares.iter().map(|&s| s >= least).collect() };
+        let with = self.with_live(&live(NOTHING + 1));
+        let is_ramping = shares.iter().any(|share| !matches!(*share, NOTHING | ALL));
+        if !is_ramping || self.distribution == Distribution::Random {
+            return with;
+        }
+        match self.with_live(&live(ALL)) {
+            // There is nobody to have the rest of the keys.
+            Placement::Nobody => with,
+            without => {
+                Placement::Ramping(Box::new(Ramping { shares: shares.into(), with, without }))
+            }
+        }
     }
 
     /// Where keys live while only the shards for which `live` is true are in.
@@ -157,6 +195,7 @@ impl Placement {
             Self::ModulaSkipping(skipping) => skipping.owner(hash()),
             Self::Random(members) => members[fastrand::usize(..members.len())],
             Self::One(only) => *only,
+            Self::Ramping(ramping) => return ramping.shard(hash()),
             Self::Nobody => return None,
         };
         Some(usize::from(shard))
@@ -172,7 +211,33 @@ impl Placement {
             Self::Modula(list) => parts(&list.owned(range, shards)),
             Self::Rendezvous(slots) => parts(&slots.owned(range, shards)),
             Self::ModulaSkipping(skipping) => skipping.shares(range, shards),
+            Self::Ramping(ramping) => ramping.parts(range, shards),
         }
+    }
+}
+
+impl Ramping {
+    #[cold]
+    fn shard(&self, hash: u32) -> Option<usize> {
+        let owner = self.with.shard(|| hash)?;
+        // The next share takes in the hashes that this one has, so a key moves once.
+        let slice = (mix(hash ^ RAMP_SALT) >> 24) as u8;
+        let has_it = self.shares[owner] == ALL || slice < self.shares[owner];
+        if has_it { Some(owner) } else { self.without.shard(|| hash) }
+    }
+
+    /// As the slices are spread evenly over whatever a shard owns.
+    fn parts(&self, range: u64, shards: usize) -> Vec<f64> {
+        let with = self.with.shares(range, shards);
+        let without = self.without.shares(range, shards);
+        let has = |shard: usize| f64::from(self.shares[shard]) / f64::from(ALL);
+        let back: f64 = (0..shards).map(|shard| with[shard] * (1.0 - has(shard))).sum();
+        let missing: f64 = (0..shards).map(|shard| (without[shard] - with[shard]).max(0.0)).sum();
+        let heir = |shard: usize| match missing {
+            0.0 => 0.0,
+            all => back * (without[shard] - with[shard]).max(0.0) / all,
+        };
+        (0..shards).map(|shard| with[shard] * has(shard) + heir(shard)).collect()
     }
 }
 
@@ -195,6 +260,9 @@ impl Skipping {
         (0..shards).map(share).collect()
     }
 }
+
+/// Which slice of its shard's keys a hash is in must not hang on which slot it has.
+const RAMP_SALT: u32 = 0x9e37_79b9;
 
 fn equal_parts(members: &[u16], shards: usize) -> Vec<u64> {
     let mut owned = vec![0; shards];

@@ -80,7 +80,7 @@ impl Slots {
 /// murmur3's finaliser: a bijection, so that every slot stands for equally many hashes, and
 /// neighbours, which fnv1a_64 gives nearly equal hashes, part.
 #[inline]
-fn mix(mut hash: u32) -> u32 {
+pub(super) fn mix(mut hash: u32) -> u32 {
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
     hash ^ (hash >> 16)

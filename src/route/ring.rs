@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::hash::{hash, range};
+pub use super::placement::{ALL, NOTHING, Share};
 use super::placement::{Placed, Placement, Plan};
 use super::tag::hashed_part;
 use crate::config::{Distribution, Ejection, Hash, KeyBytes, Pool};
@@ -76,6 +77,15 @@ pub struct Ring {
     plan: Arc<Plan>,
 }
 
+/// A key that does not live at home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Displaced {
+    /// Its own shard, which is out or on its way back.
+    pub home: usize,
+    /// The shard that has it meanwhile.
+    pub stand_in: usize,
+}
+
 impl Ring {
     /// Places the pool's servers; all are in.
     ///
@@ -102,11 +112,20 @@ impl Ring {
     /// It starts from the ring with all shards in, whoever is in now, so the way to a set of
     /// live shards does not matter.
     pub fn with_live(&self, live: &[bool]) -> Self {
-        let mut every = vec![false; self.servers()];
-        for (is_in, &live) in every.iter_mut().zip(live) {
-            *is_in = live;
+        let shares: Vec<Share> =
+            live.iter().map(|&live| if live { ALL } else { NOTHING }).collect();
+        self.with_shares(&shares)
+    }
+
+    /// The same ring with each shard having this share of its own keys: one that is on its way
+    /// back has a part of them, and a larger share takes in all of a smaller one. Shards past
+    /// the end of `shares` are out. With the random distribution any share is all.
+    pub fn with_shares(&self, shares: &[Share]) -> Self {
+        let mut every = vec![NOTHING; self.servers()];
+        for (share, &given) in every.iter_mut().zip(shares) {
+            *share = given;
         }
-        Self { placement: self.plan.with_live(&every), ..self.clone() }
+        Self { placement: self.plan.with_shares(&every), ..self.clone() }
     }
 
     /// The index of the shard that `key` lives on; `None` when no shard is in.
@@ -127,6 +146,18 @@ impl Ring {
     #[inline]
     pub fn home(&self, key: &[u8]) -> usize {
         self.plan.home().shard(|| self.hash_of(key)).unwrap_or(0)
+    }
+
+    /// Where `key` lives when that is not its home: its own shard, and the one that stands in for
+    /// it. With the random distribution no key has a home; `None` too when no shard is in.
+    pub fn displaced(&self, key: &[u8]) -> Option<Displaced> {
+        if self.plan.distribution() == Distribution::Random {
+            return None;
+        }
+        let hash = self.hash_of(key);
+        let home = self.plan.home().shard(|| hash)?;
+        let stand_in = self.placement.shard(|| hash)?;
+        (home != stand_in).then_some(Displaced { home, stand_in })
     }
 
     /// How many servers the ring was built with.

@@ -13,12 +13,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Pool;
+use crate::route::ring::{NOTHING, Share};
 
 /// What the rest of the program knows of one shard's health.
 #[derive(Debug, Clone)]
 pub struct ShardHealth {
     /// Whether requests are sent to it.
     pub state: State,
+    /// How much of its own keys it has: all unless it is out or on its way back.
+    pub share: Share,
     /// Since when.
     pub since: Instant,
     /// Why, for a person: "2 failures in 1.2 s: Connection refused". Empty while live. Holds no
@@ -33,6 +36,8 @@ pub enum State {
     Live,
     /// Does not answer but keeps its keys (`auto_eject_hosts: false`): its requests fail at once.
     Down,
+    /// Answers again, and gets its keys back by its [`share`](ShardHealth::share).
+    Returning,
     /// Does not answer; its keys are served by the others. When all shards of a pool are
     /// ejected there is nobody to route to, and requests fail at once.
     Ejected,
@@ -50,6 +55,13 @@ pub struct Failure {
     pub cause: Arc<str>,
     /// When it was met. A failure older than the last good heartbeat is history.
     pub at: Instant,
+}
+
+impl ShardHealth {
+    /// Whether any key is sought at the shard: it is neither ejected nor about to return.
+    pub fn has_keys(&self) -> bool {
+        self.share != NOTHING
+    }
 }
 
 impl Failure {

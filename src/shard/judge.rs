@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::Answer;
 use super::health::{Rules, ShardHealth, State, span};
+use crate::route::ring::{ALL, NOTHING};
 
 /// Failures of requests within this time of one another are one event: longer than it takes all
 /// workers to see one shard close its connections, shorter than any sensible `timeout`.
@@ -133,7 +134,9 @@ impl ShardJudge {
 
     /// What the rest of the program may know.
     pub fn health(&self) -> ShardHealth {
-        ShardHealth { state: self.state(), since: self.since, cause: Arc::clone(&self.cause) }
+        let state = self.state();
+        let share = if state == State::Ejected { NOTHING } else { ALL };
+        ShardHealth { state, share, since: self.since, cause: Arc::clone(&self.cause) }
     }
 
     fn good(&mut self, now: Instant) -> bool {

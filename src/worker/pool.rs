@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Guard;
 use super::identities::IdentityLinks;
 use crate::client::hold::Hold;
 use crate::client::monitor::Monitors;
 use crate::client::session::{Session, Special};
+use crate::client::standstill::{Standstill, Unfinished};
 use crate::client::users::Openness;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
-use crate::route::ring::Ring;
+use crate::route::ring::{ALL, Ring};
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
@@ -43,6 +45,10 @@ pub struct PoolState {
     pub private_links: Vec<u32>,
     /// What holds up commands by order of CLIENT PAUSE.
     pub hold: Option<Hold>,
+    /// What must not be sent for the moment, because its keys are about to go home.
+    pub standstill: Option<Standstill>,
+    /// What was under way beside the shared links when that was asked last.
+    pub unfinished: Unfinished,
     /// The links that belong to no identity: on which AUTH is tried, and that say nothing; by
     /// shard.
     pub apart: [Vec<Option<u32>>; 2],
@@ -52,6 +58,8 @@ pub struct PoolState {
     pub monitors: Monitors,
     /// Who listens to what, by user.
     pub hubs: Hubs,
+    /// What each shard takes for others that are out.
+    pub guard: Guard,
     /// The scripts that came with EVAL.
     pub seen_scripts: Seen,
 }
@@ -59,14 +67,18 @@ pub struct PoolState {
 impl PoolState {
     /// The state at start: all shards are in, no link is open.
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
-        let live = ShardHealth { state: State::Live, since: Instant::now(), cause: "".into() };
+        let live =
+            ShardHealth { state: State::Live, share: ALL, since: Instant::now(), cause: "".into() };
         let mut pool = Self {
             moves: 0,
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            guard: Guard::new(&config),
             seen_scripts: Seen::default(),
             hold: None,
+            standstill: None,
+            unfinished: Unfinished::default(),
             apart: [vec![None; config.servers.len()], vec![None; config.servers.len()]],
             openness: Openness::default(),
             monitors: Monitors::default(),
@@ -92,6 +104,9 @@ impl PoolState {
     pub fn mark(&self, session: &mut Session) {
         if self.hold.is_some() {
             session.special.set(Special::HELD);
+        }
+        if self.displaces() {
+            session.special.set(Special::DISPLACED);
         }
         if !self.monitors.is_empty() {
             session.special.set(Special::MONITORED);
@@ -119,9 +134,14 @@ impl PoolState {
         self.identities[usize::from(session.identity)].links[self.place(session, shard)]
     }
 
+    /// Whether keys live elsewhere than at home because a shard is out or on its way back.
+    pub fn displaces(&self) -> bool {
+        self.health.iter().any(|shard| shard.share != ALL)
+    }
+
     /// Shards that take requests or at least fail them: all but the ejected.
     pub fn members(&self) -> impl Iterator<Item = usize> + '_ {
-        let is_member = |&shard: &usize| self.health[shard].state != State::Ejected;
+        let is_member = |&shard: &usize| self.health[shard].has_keys();
         (0..self.health.len()).filter(is_member)
     }
 
@@ -135,7 +155,7 @@ impl PoolState {
     #[inline]
     pub fn fault(&self, shard: usize) -> Option<LinkFault> {
         let health = &self.health[shard];
-        if health.state == State::Live {
+        if matches!(health.state, State::Live | State::Returning) {
             return None;
         }
         let seconds = health.since.elapsed().as_secs_f64();

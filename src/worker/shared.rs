@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 
 use super::{Message, Worker};
 use crate::shard::doors::Doors;
+use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
+use crate::tls::keeper::Certificates;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -29,6 +31,10 @@ pub struct Shared {
     pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
+    /// What TLS handshakes of each pool take.
+    pub certificates: Arc<Certificates>,
+    /// What makes shards that are out suspect as a whole.
+    pub suspicions: Suspicions,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -49,6 +55,7 @@ impl Shared {
         inboxes: Vec<UnboundedSender<Message>>,
         scripts: Vec<ScriptCache>,
         doors: Arc<Doors>,
+        certificates: Arc<Certificates>,
     ) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
@@ -60,8 +67,15 @@ impl Shared {
             run_id,
             scripts,
             doors,
+            certificates,
+            suspicions: Suspicions::default(),
             inboxes,
         }
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.inboxes.len()
     }
 
     /// Lets worker `index` do something when it gets to it, its own worker included.

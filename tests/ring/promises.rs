@@ -1,6 +1,7 @@
 //! What the documentation promises of every ring, whatever the servers, weights and keys.
 
 use circlet::config::{Distribution, Ejection, Hash, KeyBytes};
+use circlet::route::ring::{ALL, Displaced, NOTHING};
 use circlet::route::{Ring, RingSpec};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -64,6 +65,42 @@ proptest! {
                 prop_assert_eq!(was, Some(home.home(&key)));
             }
         }
+    }
+
+    /// A shard on its way back gets a growing part of its keys, each of them once; the others'
+    /// keys stay.
+    #[test]
+    fn a_returning_shard_gets_its_keys_one_after_the_other(
+        servers in some_servers(),
+        distribution in placing(),
+        back in 0_usize..12,
+        small in 1_u8..=254,
+        more in 0_u8..=255,
+    ) {
+        let home = ring(&servers, distribution, Ejection::Skip);
+        let back = back % servers.len();
+        let with = |share: u8| {
+            let mut shares = vec![ALL; servers.len()];
+            shares[back] = share;
+            home.with_shares(&shares)
+        };
+        let large = small.saturating_add(more);
+        let (out, some, grown) = (with(NOTHING), with(small), with(large));
+        for key in keys() {
+            let own = home.home(&key);
+            let (first, then) = (some.shard(&key), grown.shard(&key));
+            if own != back {
+                prop_assert_eq!((first, then), (Some(own), Some(own)));
+                prop_assert_eq!(some.displaced(&key), None);
+                continue;
+            }
+            prop_assert!(first == Some(back) || first == out.shard(&key));
+            prop_assert!(first != Some(back) || then == Some(back), "it went and left again");
+            let elsewhere = first.filter(|&shard| shard != back);
+            let displaced = elsewhere.map(|stand_in| Displaced { home: back, stand_in });
+            prop_assert_eq!(some.displaced(&key), displaced);
+        }
+        prop_assert!((some.shares().iter().sum::<f64>() - 1.0).abs() < 1e-9);
     }
 
     #[test]
@@ -169,6 +206,27 @@ fn a_dead_shards_keys_spread_over_the_others() {
             let share = heirs(shard) as f64 / orphans.len() as f64;
             let error = if distribution == Distribution::Ketama { 0.15 } else { 0.04 };
             assert!((share - part).abs() < error, "{distribution:?}: {share} to shard {shard}");
+        }
+    }
+}
+
+/// A share is a part of the keys, and what the ring says of it is so.
+#[test]
+fn a_share_is_a_part_of_a_shards_keys() {
+    let servers: Servers = (0..4).map(|n| (format!("10.0.0.{n}:6379"), 1)).collect();
+    for distribution in [Distribution::Ketama, Distribution::Modula, Distribution::Rendezvous] {
+        let home = ring(&servers, distribution, Ejection::Skip);
+        for share in [16, 128, 240] {
+            let ramping = home.with_shares(&[ALL, share, ALL, ALL]);
+            let own: Vec<_> = (0..40_000)
+                .map(|n| format!("user:{n}").into_bytes())
+                .filter(|key| home.home(key) == 1)
+                .collect();
+            let had = own.iter().filter(|key| ramping.shard(key) == Some(1)).count();
+            let (part, wanted) = (had as f64 / own.len() as f64, f64::from(share) / 255.0);
+            assert!((part - wanted).abs() < 0.03, "{distribution:?}: {part} of {wanted}");
+            let told = ramping.shares()[1] / home.shares()[1];
+            assert!((told - wanted).abs() < 0.01, "{distribution:?}: told {told} of {wanted}");
         }
     }
 }
