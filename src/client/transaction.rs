@@ -119,6 +119,11 @@ impl Transaction {
         first.chain(self.records.iter().map(|(_, record)| record.key()))
     }
 
+    /// The key that decided where it takes place.
+    pub(crate) fn first_key(&self) -> Option<&[u8]> {
+        self.home.as_ref().map(|home| &home.key[..])
+    }
+
     /// Has EXEC answer with this error.
     fn doom(&mut self, text: &str) {
         if self.conclusion.is_none() {
@@ -241,7 +246,7 @@ impl Worker {
     }
 
     /// An error at queue time: EXEC will answer with an error, and nothing is sent any more.
-    fn doom(&mut self, number: u32) {
+    pub(super) fn doom(&mut self, number: u32) {
         self.doom_with(number, PREVIOUS_ERRORS);
     }
 

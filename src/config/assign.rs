@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Rejoin};
+use super::model::{
+    CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Pool, Rejoin,
+};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
+use super::tls::Tls;
 use super::value;
 
 /// What to do about a pool of memcached.
@@ -28,10 +31,13 @@ pub(crate) fn default_pool(name: &str) -> Pool {
 pub(crate) fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong> {
     match &key.takes {
         Takes::Servers => return Err(misshapen("a single value", &key.takes)),
-        Takes::Listen => pool.listen = address::listen(text)?,
+        Takes::Listen(set) => set(pool, address::listen(text)?),
+        Takes::ListenTcp(set) => set(pool, address::listen_tcp(text)?),
         Takes::RedisOnly => redis_only(text)?,
         Takes::Boolean(set) => set(pool, value::boolean(text)?),
         Takes::Integer(range, set) => set(pool, value::integer(text, range)?),
+        Takes::AutoOr(_, set) if text == "auto" => set(pool, None),
+        Takes::AutoOr(range, set) => set(pool, Some(value::integer(text, range)?)),
         Takes::Milliseconds(range, set) => set(pool, value::milliseconds(text, range)?),
         Takes::Size(range, set) => set(pool, value::size(text, range)?),
         Takes::Word(words) => word(words, text)?(pool),
@@ -80,7 +86,7 @@ fn two_characters(text: &str) -> Result<[u8; 2], Wrong> {
 fn blank(name: &str) -> Pool {
     Pool {
         name: name.to_owned(),
-        listen: Listen::Unix { path: Default::default(), permissions: None },
+        listen: None,
         servers: Vec::new(),
         hash: Hash::Fnv1a64,
         hash_tag: None,
@@ -103,6 +109,7 @@ fn blank(name: &str) -> Pool {
         rejoin: Rejoin::Keep,
         rejoin_limit: 0,
         slow_start: Duration::ZERO,
+        displaced_limit: DisplacedLimit::Auto,
         cross_shard: CrossShard::Refuse,
         cluster_emulation: false,
         heartbeat_interval: Duration::ZERO,
@@ -123,6 +130,7 @@ fn blank(name: &str) -> Pool {
         private_links: 0,
         script_cache: 0,
         client_pipeline_limit: 0,
+        tls: Tls::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use super::keys::KEYS;
-use super::model::Pool;
+use super::model::{Listen, Pool};
 
 /// A key of a pool: what it takes, what it means, where it comes from.
 pub struct Key {
@@ -38,7 +38,9 @@ pub enum Without {
 /// The kind of a value, the range it must be in, and the field it sets.
 pub enum Takes {
     /// See `address::listen`.
-    Listen,
+    Listen(fn(&mut Pool, Listen)),
+    /// The same without unix sockets.
+    ListenTcp(fn(&mut Pool, Listen)),
     /// See `address::server`.
     Servers,
     /// `redis: true`, the only value that runs.
@@ -47,6 +49,8 @@ pub enum Takes {
     Boolean(fn(&mut Pool, bool)),
     /// A decimal integer.
     Integer(RangeInclusive<u64>, fn(&mut Pool, u64)),
+    /// `auto`, or a decimal integer.
+    AutoOr(RangeInclusive<u64>, fn(&mut Pool, Option<u64>)),
     /// Milliseconds as a decimal integer.
     Milliseconds(RangeInclusive<u64>, fn(&mut Pool, Duration)),
     /// Bytes, with redis.conf's suffixes.
@@ -67,11 +71,13 @@ impl Takes {
     pub fn describe(&self) -> String {
         let between = |range: &RangeInclusive<u64>| format!("{} to {}", range.start(), range.end());
         match self {
-            Self::Listen => "`host:port` or `/path [permissions]`".into(),
+            Self::Listen(_) => "`host:port` or `/path [permissions]`".into(),
+            Self::ListenTcp(_) => "`host:port`".into(),
             Self::Servers => "list of `host:port:weight [name]` or `/path:weight [name]`".into(),
             Self::RedisOnly => "`true`".into(),
             Self::Boolean(_) => "`true` or `false`".into(),
             Self::Integer(range, _) => format!("integer, {}", between(range)),
+            Self::AutoOr(range, _) => format!("`auto` or integer, {}", between(range)),
             Self::Milliseconds(range, _) => format!("milliseconds, {}", between(range)),
             Self::Size(range, _) => format!("size in bytes, {}", between(range)),
             Self::Word(words) => {

@@ -12,8 +12,11 @@
 //! connection is written to once for all of them.
 
 mod flush;
+mod guard;
+mod handshakes;
 mod hubs;
 mod identities;
+mod leftovers;
 mod links;
 mod loans;
 mod pairing;
@@ -26,6 +29,7 @@ mod state;
 mod subscriptions;
 mod thread;
 
+pub use guard::Guard;
 pub use identities::{IdentityLinks, MAX_IDENTITIES};
 pub use loans::Loan;
 pub use pool::PoolState;
@@ -33,4 +37,4 @@ pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
 pub use subscriptions::Told;
-pub use thread::{Handle, Incoming, Message, Setup, start};
+pub use thread::{Handle, Incoming, Message, Setup, serve, start};

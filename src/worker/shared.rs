@@ -12,6 +12,7 @@ use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
+use crate::tls::keeper::Certificates;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Shared {
     pub doors: Arc<Doors>,
     /// What makes shards that are out suspect as a whole.
     pub suspicions: Suspicions,
+    /// What TLS handshakes of each pool take.
+    pub certificates: Arc<Certificates>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -52,6 +55,7 @@ impl Shared {
         inboxes: Vec<UnboundedSender<Message>>,
         scripts: Vec<ScriptCache>,
         doors: Arc<Doors>,
+        certificates: Arc<Certificates>,
     ) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
@@ -64,8 +68,14 @@ impl Shared {
             scripts,
             doors,
             suspicions: Suspicions::default(),
+            certificates,
             inboxes,
         }
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.inboxes.len()
     }
 
     /// Lets worker `index` do something when it gets to it, its own worker included.

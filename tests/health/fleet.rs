@@ -15,7 +15,7 @@ use circlet::config::{
 pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
     Pool {
         name: name.into(),
-        listen: Listen::Tcp { host: "127.0.0.1".into(), port: 1 },
+        listen: Some(Listen::Tcp { host: "127.0.0.1".into(), port: 1 }),
         servers,
         hash: Hash::Fnv1a64,
         hash_tag: None,
@@ -25,6 +25,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         backlog: 512,
         client_connections: 0,
         redis_auth: None,
+        tls: Default::default(),
         auth: None,
         redis_db: 0,
         preconnect: false,
@@ -56,6 +57,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         client_pipeline_limit: 1024,
         private_links: 1024,
         script_cache: 0,
+        displaced_limit: circlet::config::DisplacedLimit::Auto,
         cross_shard: circlet::config::CrossShard::Refuse,
         cluster_emulation: false,
     }

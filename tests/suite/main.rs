@@ -4,6 +4,8 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod cascade;
+mod chaos;
 mod clients;
 mod cluster;
 mod demo;
@@ -21,6 +23,7 @@ mod real_clients;
 mod rejoin;
 mod scripts;
 mod sessions;
+mod tls;
 mod transactions;
 mod users;
 mod whole_keyspace;

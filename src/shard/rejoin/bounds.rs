@@ -58,9 +58,10 @@ impl Watch<'_> {
         shard: usize,
         out: &[usize],
     ) -> Result<(), Trouble> {
+        let tls = self.shared.certificates.of_pool(self.pool);
         let wire = match wires.entry(shard) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(Wire::open(self.settings, shard).await?),
+            Entry::Vacant(place) => place.insert(Wire::open(self.settings, shard, &tls).await?),
         };
         for &home in out {
             let name = &self.settings.servers[home].name;

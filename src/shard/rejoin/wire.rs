@@ -1,6 +1,7 @@
 //! A connection of the control thread to one shard: commands out, their replies back.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +14,7 @@ use crate::resp::reply::elements;
 use crate::resp::{Protocol, ReplyLimits, ReplyScanner, Scan, write};
 use crate::shard::connect::{self, Identity, Target};
 use crate::socket::Socket;
+use crate::tls::keeper::InForce;
 
 /// See the module.
 pub(super) struct Wire {
@@ -52,10 +54,14 @@ impl Batch {
 
 impl Wire {
     /// Connects to a shard and says the pool's password, as heartbeats do.
-    pub(super) async fn open(pool: &Pool, shard: usize) -> Result<Self, Trouble> {
+    pub(super) async fn open(
+        pool: &Pool,
+        shard: usize,
+        tls: &Arc<InForce>,
+    ) -> Result<Self, Trouble> {
         let label = pool.servers[shard].name.clone();
         let identity = Identity { db: pool.redis_db, protocol: Protocol::Resp2, user: None };
-        let mut target = Target::new(pool, shard, identity);
+        let mut target = Target::new(pool, shard, identity, tls.connector());
         target.password = pool.redis_auth.clone();
         let socket = connect::open(&target).await;
         let socket = socket.map_err(|fault| Trouble(format!("{label}: {}", fault.cause())))?;
@@ -141,6 +147,11 @@ impl Wire {
                 }
                 Err(error) => return Err(failed(&self.label, error)),
             }
+        }
+        while !self.socket.try_flush().map_err(|error| failed(&self.label, error))? {
+            poll_fn(|cx| self.socket.poll_write_ready(cx))
+                .await
+                .map_err(|error| failed(&self.label, error))?;
         }
         let mut replies = Vec::with_capacity(batch.count);
         while replies.len() < batch.count {

@@ -15,7 +15,7 @@ pub struct Scene {
 /// Quick judgements, so that a test takes a second and not a minute.
 pub const COMMON: &str = "hash: md5\nauto_eject_hosts: true\n\
                           server_failure_limit: 2\ntimeout: 2000";
-const CIRCLETS: &str = "server_retry_timeout: 200\nheartbeat_interval: 100\nheartbeat_timeout: 500";
+const CIRCLETS: &str = "displaced_limit: 0\nserver_retry_timeout: 200\nheartbeat_interval: 100\nheartbeat_timeout: 500";
 
 impl Scene {
     pub fn start(settings: &str) -> Scene {
