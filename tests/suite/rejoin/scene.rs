@@ -61,6 +61,10 @@ impl Scene {
 
     /// Stand-ins keep no copies, which would be old in the next outage, and nothing of the record.
     pub fn nothing_is_left_elsewhere(&self) {
+        let own = |shard: &Shard| shard.client().command(&["KEYS", "__circlet:*"]);
+        eventually("nothing of the record is left", || {
+            self.shards.iter().all(|shard| own(shard).elements().is_empty())
+        });
         let mut seen = HashSet::new();
         for shard in &self.shards {
             let mut client = shard.client();
