@@ -45,9 +45,6 @@ impl Worker {
                 return IfWanted;
             }
             if special.has(Special::DISPLACED) {
-                if worker.stands_still(number, spec, request) {
-                    return IfWanted;
-                }
                 return worker.handle_displaced(number, spec, request, whole);
             }
             worker.handle_admitted(number, spec, request, whole)

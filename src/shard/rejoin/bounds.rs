@@ -1,7 +1,7 @@
 //! Keeps records within `rejoin_limit` while shards are out, and suspicions where they survive.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,16 +27,27 @@ pub(super) async fn watch(
     shared: Arc<Shared>,
 ) {
     let mut wires = BTreeMap::new();
+    // The homes at whose records this proxy is entered: nobody else enters it, so that it cannot be
+    // entered again behind its back.
+    let mut entered = BTreeSet::new();
     loop {
         sleep(LOOK_EVERY).await;
         let shares = shares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         let out: Vec<usize> = (0..shares.len()).filter(|shard| shares[*shard] == NOTHING).collect();
+        let watch = Watch { settings: &settings, pool, shared: &shared };
+        for home in entered.iter().filter(|home| shares[**home] == ALL) {
+            for wire in wires.values_mut() {
+                // A set that is not left is gone a few seconds later.
+                let _ = watch.leave(wire, *home).await;
+            }
+        }
+        entered.retain(|home: &usize| shares[*home] != ALL);
         if out.is_empty() {
             wires.clear();
             continue;
         }
+        entered.extend(out.iter().copied());
         for shard in (0..shares.len()).filter(|shard| shares[*shard] == ALL) {
-            let watch = Watch { settings: &settings, pool, shared: &shared };
             if watch.look(&mut wires, shard, &out).await.is_err() {
                 // It is asked again; if it is dead, heartbeats tell.
                 wires.remove(&shard);
@@ -58,12 +69,10 @@ impl Watch<'_> {
         shard: usize,
         out: &[usize],
     ) -> Result<(), Trouble> {
+        let tls = self.shared.certificates.of_pool(self.pool);
         let wire = match wires.entry(shard) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let tls = self.shared.certificates.of_pool(self.pool).connector();
-                place.insert(Wire::open(self.settings, shard, tls).await?)
-            }
+            Entry::Vacant(place) => place.insert(Wire::open(self.settings, shard, &tls).await?),
         };
         for &home in out {
             let name = &self.settings.servers[home].name;
@@ -74,6 +83,7 @@ impl Watch<'_> {
             let own = self.shared.run_id.as_bytes();
             let mut batch = Batch::of(&[b"SMEMBERS", &set]);
             batch.add(&[b"ZADD", &proxies[..], counts_until.as_bytes(), own]);
+            batch.add(&[b"PEXPIRE", &proxies[..], COUNTS_FOR.to_string().as_bytes()]);
             for one in self.shared.suspicions.of(self.pool, home) {
                 batch.add(&[b"SADD", &set[..], one.why.member().as_bytes()]);
             }
@@ -92,6 +102,12 @@ impl Watch<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn leave(&self, wire: &mut Wire, home: usize) -> Result<(), Trouble> {
+        let proxies = proxies_set(&self.settings.name, &self.settings.servers[home].name);
+        wire.select(self.settings.redis_db).await?;
+        wire.demand_one(&[b"ZREM", &proxies, self.shared.run_id.as_bytes()]).await.map(drop)
     }
 
     /// The suspicion is there before the record goes: in between, both hold.

@@ -22,7 +22,7 @@ use super::survey::{PAGE, Place, unlink};
 use super::wire::{Batch, Wire};
 use crate::config::{Pool, Rejoin};
 use crate::reply::frame;
-use crate::tls::files::Connector;
+use crate::tls::keeper::InForce;
 
 /// What carries one shard's keys home: its connections, and what it has done so far.
 pub(super) struct Carrier {
@@ -51,12 +51,12 @@ impl Carrier {
         pool: Arc<Pool>,
         home: usize,
         homes: Vec<usize>,
-        tls: Option<Arc<Connector>>,
+        tls: &Arc<InForce>,
     ) -> Result<Self, Trouble> {
         let mut wires = BTreeMap::new();
         for shard in 0..pool.servers.len() {
             if shard == home || !homes.contains(&shard) {
-                wires.insert(shard, Wire::open(&pool, shard, tls.clone()).await?);
+                wires.insert(shard, Wire::open(&pool, shard, tls).await?);
             }
         }
         Ok(Self { pool, home, homes, wires, tally: Tally::default() })

@@ -74,8 +74,9 @@ impl Course {
         let homes = (0..self.shares.len())
             .filter(|shard| *shard == self.home || self.shares[*shard] != ALL)
             .collect();
-        let tls = crew.shared.certificates.of_pool(crew.pool).connector();
-        let mut carrier = Carrier::open(Arc::clone(&self.settings), self.home, homes, tls).await?;
+        let tls = crew.shared.certificates.of_pool(self.pool);
+        let settings = Arc::clone(&self.settings);
+        let mut carrier = Carrier::open(settings, self.home, homes, &tls).await?;
         self.lock(&mut carrier, &crew).await?;
         crew.go_on();
         let outcome = self.with_lock(&mut carrier, &crew, &shares, rest).await;

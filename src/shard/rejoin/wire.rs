@@ -14,7 +14,7 @@ use crate::resp::reply::elements;
 use crate::resp::{Protocol, ReplyLimits, ReplyScanner, Scan, write};
 use crate::shard::connect::{self, Identity, Target};
 use crate::socket::Socket;
-use crate::tls::files::Connector;
+use crate::tls::keeper::InForce;
 
 /// See the module.
 pub(super) struct Wire {
@@ -53,16 +53,15 @@ impl Batch {
 }
 
 impl Wire {
-    /// Connects to a shard, by TLS if there is a connector, and says the pool's password, as
-    /// heartbeats do.
+    /// Connects to a shard and says the pool's password, as heartbeats do.
     pub(super) async fn open(
         pool: &Pool,
         shard: usize,
-        tls: Option<Arc<Connector>>,
+        tls: &Arc<InForce>,
     ) -> Result<Self, Trouble> {
         let label = pool.servers[shard].name.clone();
         let identity = Identity { db: pool.redis_db, protocol: Protocol::Resp2, user: None };
-        let mut target = Target::new(pool, shard, identity, tls);
+        let mut target = Target::new(pool, shard, identity, tls.connector());
         target.password = pool.redis_auth.clone();
         let socket = connect::open(&target).await;
         let socket = socket.map_err(|fault| Trouble(format!("{label}: {}", fault.cause())))?;
@@ -148,6 +147,11 @@ impl Wire {
                 }
                 Err(error) => return Err(failed(&self.label, error)),
             }
+        }
+        while !self.socket.try_flush().map_err(|error| failed(&self.label, error))? {
+            poll_fn(|cx| self.socket.poll_write_ready(cx))
+                .await
+                .map_err(|error| failed(&self.label, error))?;
         }
         let mut replies = Vec::with_capacity(batch.count);
         while replies.len() < batch.count {

@@ -15,7 +15,7 @@ pub struct Scene {
 /// Quick judgements, so that a test takes a second and not a minute.
 pub const COMMON: &str = "hash: md5\nauto_eject_hosts: true\n\
                           server_failure_limit: 2\ntimeout: 2000";
-const CIRCLETS: &str = "server_retry_timeout: 200\nheartbeat_interval: 100\nheartbeat_timeout: 500";
+const CIRCLETS: &str = "displaced_limit: 0\nserver_retry_timeout: 200\nheartbeat_interval: 100\nheartbeat_timeout: 500";
 
 impl Scene {
     pub fn start(settings: &str) -> Scene {
@@ -61,6 +61,10 @@ impl Scene {
 
     /// Stand-ins keep no copies, which would be old in the next outage, and nothing of the record.
     pub fn nothing_is_left_elsewhere(&self) {
+        let own = |shard: &Shard| shard.client().command(&["KEYS", "__circlet:*"]);
+        eventually("nothing of the record is left", || {
+            self.shards.iter().all(|shard| own(shard).elements().is_empty())
+        });
         let mut seen = HashSet::new();
         for shard in &self.shards {
             let mut client = shard.client();
