@@ -45,6 +45,9 @@ impl Worker {
                 return IfWanted;
             }
             if special.has(Special::DISPLACED) {
+                if worker.stands_still(number, spec, request) {
+                    return IfWanted;
+                }
                 return worker.handle_displaced(number, spec, request, whole);
             }
             worker.handle_admitted(number, spec, request, whole)
@@ -61,6 +64,9 @@ impl Worker {
     ) -> Told {
         if !self.admits(number, spec, request, whole) {
             return IfWanted;
+        }
+        if self.sessions[number as usize].special.has(Special::DISPLACED) {
+            self.record_displaced(number, spec, request);
         }
         self.handle_apart(number, spec, request, whole);
         Told::of(spec)

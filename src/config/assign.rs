@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Pool};
+use super::model::{
+    CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Pool, Rejoin,
+};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::tls::Tls;
@@ -105,6 +107,9 @@ fn blank(name: &str) -> Pool {
         server_failure_limit: 0,
         ejection: Ejection::Skip,
         displaced_limit: DisplacedLimit::Auto,
+        rejoin: Rejoin::Keep,
+        rejoin_limit: 0,
+        slow_start: Duration::ZERO,
         cross_shard: CrossShard::Refuse,
         cluster_emulation: false,
         heartbeat_interval: Duration::ZERO,

@@ -38,7 +38,7 @@ use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
 pub use model::{
     Address, Auth, Config, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes,
-    Listen, Pool, Server,
+    Listen, Pool, Rejoin, Server,
 };
 pub use settings::Settings;
 pub use tls::{AuthClients, CertificateUser, Protocols, Tls, VerifyShard};

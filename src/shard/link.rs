@@ -183,6 +183,9 @@ pub enum Part {
     ScriptLoaded,
     /// That of one whose round trip is measured: the ticket knows.
     Ticket(u16),
+    /// The answer to what remembers a key of another shard; the sequence number is that shard's
+    /// index.
+    Recorded,
 }
 
 /// A reply of which some bytes are still to come.

@@ -221,6 +221,7 @@ impl Worker {
         match pending.part {
             Part::Asked => self.tell_asker(pending, frame),
             Part::Published => self.forget_published(pending),
+            Part::Recorded => self.recorded(pending, frame),
             _ => {}
         }
         self.forget_session(pending.session);
@@ -282,6 +283,7 @@ impl Worker {
             Part::Blocking => self.unblocked(pending.session, pending.sequence, frame),
             Part::Script => self.script_answered(pending, frame),
             Part::ScriptLoaded => self.script_loaded(pending, &frame),
+            Part::Recorded => self.recorded(pending, &frame),
             Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }

@@ -39,6 +39,7 @@ fn circlets_keys_have_their_documented_defaults() {
     assert_eq!((pool.pubsub_output_limit, pool.pubsub_output_soft_limit), (32 << 20, 8 << 20));
     assert_eq!(pool.pubsub_output_soft_seconds, 60);
     assert_eq!(pool.client_pipeline_limit, 4096);
+    assert_eq!((pool.rejoin, pool.slow_start), (config::Rejoin::Keep, Duration::ZERO));
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn every_key_reaches_its_own_field() {
   tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
   server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
   server_tls_name: d\n  server_tls_verify: ca
-  displaced_limit: 26\n";
+  displaced_limit: 26\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -88,6 +89,9 @@ fn every_key_reaches_its_own_field() {
         server_retry_timeout: milliseconds(6),
         server_failure_limit: 7,
         ejection: Ejection::Rebuild,
+        rejoin: config::Rejoin::Move,
+        rejoin_limit: 27,
+        slow_start: milliseconds(28),
         heartbeat_interval: milliseconds(8),
         heartbeat_timeout: milliseconds(9),
         heartbeat_successes: 10,

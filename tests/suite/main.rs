@@ -20,6 +20,7 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+mod rejoin;
 mod scripts;
 mod sessions;
 mod tls;
