@@ -67,6 +67,7 @@
 //! 12. **A forwarded command asks no other worker.** What workers know of each other
 //!     ([`worker::Shared`]) is for CLIENT LIST, PUBLISH's count and their kind.
 
+pub mod access;
 pub mod admin;
 pub mod client;
 pub mod command;

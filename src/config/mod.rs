@@ -19,9 +19,10 @@ mod model;
 mod pools;
 pub mod reference;
 pub mod settings;
-mod spelling;
+pub(crate) mod spelling;
 mod toml;
 mod tree;
+mod users;
 mod value;
 mod warnings;
 mod yaml;
@@ -34,7 +35,8 @@ pub use document::{markdown, plain};
 use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
 pub use model::{
-    Address, Auth, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+    Address, Auth, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool,
+    Server, UserScripts,
 };
 pub use settings::Settings;
 pub use warnings::warnings;

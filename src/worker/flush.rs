@@ -88,6 +88,7 @@ impl Worker {
         session.dirty = false;
         let Some(socket) = &session.socket else { return };
         if !session.wants_write {
+            let before = session.output.len();
             match session.output.flush(socket, &mut self.spare) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -96,7 +97,12 @@ impl Worker {
                 }
                 Err(_) => return self.end_session(number),
             }
+            if session.special.has(Special::LIMITED) {
+                let written = before - session.output.len();
+                self.charge(number, written);
+            }
         }
+        let session = &mut *self.sessions[number as usize];
         let drained = session.output.is_empty();
         if session.closing && drained && session.replies.is_empty() {
             return self.end_session(number);

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::access::Meters;
 use crate::shard::doors::Doors;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
@@ -29,6 +30,8 @@ pub struct Shared {
     pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
+    /// What the users and addresses of each pool use up.
+    pub meters: Vec<Meters>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -58,6 +61,7 @@ impl Shared {
             started,
             started_at,
             run_id,
+            meters: scripts.iter().map(|_| Meters::default()).collect(),
             scripts,
             doors,
             inboxes,

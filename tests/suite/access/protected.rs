@@ -1,0 +1,1 @@
+//! Protected mode: pools without a password serve their own networks alone.
