@@ -118,7 +118,10 @@ impl Worker {
     /// Whether a client of the pool that connects now has to show who it is.
     pub(crate) fn begins_as_stranger(&self, pool: usize) -> bool {
         let config = &self.pools[pool].config;
-        let is_open = config.redis_auth.is_none() && self.shared.doors.of_pool(pool) == Door::Open;
+        // With `redis_auth` the heartbeats do not tell whether clients need a password.
+        let is_open = config.who_decides() == Auth::Shard
+            && config.redis_auth.is_none()
+            && self.shared.doors.of_pool(pool) == Door::Open;
         config.wants_authentication() && !is_open
     }
 
@@ -271,6 +274,9 @@ impl Worker {
             self.sessions[number as usize].special.set(Special::STRANGER);
         }
         self.begin_as_default(number);
+        if let Err(text) = self.attend_as_user(number) {
+            self.send_off(number, &text);
+        }
     }
 
     /// Whether users are what the shards say they are.

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use circlet::access::Limits;
 use circlet::config::{
-    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server, UserScripts,
 };
 
 /// A pool with short times.
@@ -26,6 +27,12 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         client_connections: 0,
         redis_auth: None,
         auth: None,
+        users: None,
+        users_file: None,
+        user_scripts: UserScripts::Refuse,
+        commands: None,
+        protected_mode: true,
+        limits: Limits::default(),
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,

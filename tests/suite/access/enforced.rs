@@ -54,7 +54,7 @@ fn who_one_is_is_said_in_redis_s_words() {
 
 #[test]
 fn keys_are_read_and_written_only_by_those_who_may() {
-    let scene = Scene::with(&[ANN, BOB], "");
+    let scene = Scene::with(&[ANN, BOB], "cross_shard: allow");
     scene.same(&[
         "FLUSHALL",
         "MSET ro:1 one wo:1 two pub:1 three other 4",

@@ -24,7 +24,10 @@ const USERS: &[&str] = &[
 fn every_example_is_allowed_to_whom_redis_allows_it() {
     let scene = Scene::with(USERS, "");
     let (mut ours, mut theirs) = (scene.proxy.client(), scene.single.client());
-    let examples = examples();
+    // Redis 7.0 counts such keys modulo 2^32 here, and refuses the command itself in any case.
+    let overflows = |word: &String| word.parse::<i64>().is_ok_and(|it| i32::try_from(it).is_err());
+    let examples: Vec<_> =
+        examples().into_iter().filter(|words| !words.iter().any(overflows)).collect();
     let names: Vec<&str> = USERS.iter().filter_map(|user| user.split(' ').next()).collect();
     let mut refused = 0;
     for name in names {
