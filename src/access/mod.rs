@@ -14,14 +14,16 @@ mod account;
 mod accounts;
 mod commands;
 mod describe;
+mod judge;
 mod meter;
 mod meters;
 pub mod origin;
 mod selector;
 mod switch;
 
-pub use account::{Account, Denied};
+pub use account::Account;
 pub use accounts::Accounts;
+pub use judge::Denied;
 pub use meter::{Exceeded, Limit, Meter};
 pub use meters::{Attendance, Limits, Meters, Whose};
 pub use switch::{Switch, is_switchable};

@@ -89,9 +89,7 @@ impl Selector {
         }
         let (reads, writes) = needs(spec, flags);
         self.keys.iter().any(|pattern| {
-            (pattern.reads || !reads)
-                && (pattern.writes || !writes)
-                && glob::matches_exactly(pattern.glob.as_bytes(), key)
+            (pattern.reads || !reads) && (pattern.writes || !writes) && matches(&pattern.glob, key)
         })
     }
 
@@ -106,7 +104,7 @@ impl Selector {
         self.all_channels
             || self.channels.iter().any(|known| match is_pattern {
                 true => known.as_bytes() == channel,
-                false => glob::matches_exactly(known.as_bytes(), channel),
+                false => matches(known, channel),
             })
     }
 
@@ -150,6 +148,14 @@ impl Selector {
             self.channels.push(glob.to_owned());
         }
         Ok(())
+    }
+}
+
+/// As Redis matches keys and channels: nothing, `*` neither, matches the empty one.
+fn matches(pattern: &str, text: &[u8]) -> bool {
+    match text.is_empty() {
+        true => pattern.is_empty(),
+        false => glob::matches_exactly(pattern.as_bytes(), text),
     }
 }
 

@@ -48,13 +48,12 @@ impl Switch {
 
     fn apply(&mut self, rule: &str) -> Result<(), RuleFault> {
         let lower = rule.to_ascii_lowercase();
-        let (is_all, is_category) = (!lower.starts_with(['+', '-']), lower[1..].starts_with('@'));
-        let name = lower.get(1..).unwrap_or_default();
-        let container = name.split('|').next().unwrap_or_default();
-        let spec =
-            table::lookup_full(name.as_bytes()).or_else(|| table::lookup(container.as_bytes()));
-        if let Some(Spec { handling: Handling::Refused(why), .. }) =
-            spec.filter(|spec| !is_switchable(spec) && lower.starts_with('+'))
+        let name = lower.strip_prefix(['+', '-']).unwrap_or_default();
+        let spec = named(name);
+        if lower.starts_with('+')
+            && let Some(Spec { handling: Handling::Refused(why), subcommands, .. }) = spec
+            && subcommands.is_empty()
+            && !spec.is_some_and(is_switchable)
         {
             let wrong = format!("rule {rule}: circlet cannot serve this command: {why}");
             return Err(RuleFault::new(wrong, "leave the rule out"));
@@ -67,10 +66,16 @@ impl Switch {
             self.named = Allowed::default();
         }
         // What is learned from the shards may be of any category, and is forwarded.
-        let takes_many = lower == "nocommands" || (lower.starts_with('-') && is_category);
-        self.concerns_forwarded |= takes_many || (name.contains('.') && !is_all);
+        let takes_many = lower == "nocommands" || lower.starts_with("-@");
+        self.concerns_forwarded |= takes_many || name.contains('.');
         Ok(())
     }
+}
+
+/// The command of a rule: `debug` of `debug|object`, whose parts are arguments.
+fn named(name: &str) -> Option<&'static Spec> {
+    let container = name.split('|').next().unwrap_or_default();
+    table::lookup_full(name.as_bytes()).or_else(|| table::lookup(container.as_bytes()))
 }
 
 /// Whether circlet can serve the command and does so only where `commands` names it.

@@ -134,7 +134,7 @@ pub static KEYS: &[Key] = &[
             pool.commands = Some(Arc::new(switch));
             Ok(())
         }),
-        meaning: "Commands that the pool does not serve, whoever asks, in the words of Redis's ACL: `-flushall -flushdb -keys -config|set`, `-@dangerous +info`. `+debug` and `+shutdown` switch on what is off otherwise; no category does.",
+        meaning: "Commands that the pool does not serve, whoever asks, in the words of Redis's ACL: `-flushall -flushdb -keys`, `-@dangerous +info`. `+debug` and `+shutdown` switch on what is off otherwise; no category does.",
         twemproxy: "Refuses these commands and more, always.",
     },
     Key {

@@ -85,7 +85,7 @@ impl Takes {
             }
             Self::TwoCharacters(_) => "exactly two characters".into(),
             Self::Text(_) => "text".into(),
-            Self::Rules(_) => "rules such as `-flushall -config|set +debug`".into(),
+            Self::Rules(_) => "rules such as `-flushall -keys +debug`".into(),
             Self::Users => "list of `\"NAME RULES…\"`".into(),
         }
     }

@@ -157,6 +157,10 @@ fn rules_for_commands_that_cannot_be_switched_are_told() {
     ] {
         assert_eq!(faults(&with(&format!("commands: \"{rules}\""))), [format!("{start}{told}")]);
     }
+    for rules in ["é", "+", "@", "+é|", "-|", "+debug|", "all"] {
+        assert_eq!(faults(&with(&format!("commands: \"{rules}\""))).len(), 1, "{rules}");
+        assert!(!fault_of(&format!("ann {rules}")).is_empty(), "{rules}");
+    }
     let concerns = |rules: &str| {
         let pool = only_pool(&with(&format!("commands: \"{rules}\"")));
         pool.commands.unwrap().concerns_forwarded()
