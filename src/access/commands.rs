@@ -65,8 +65,10 @@ impl Allowed {
     pub(super) fn apply(&mut self, rule: &str) -> Result<(), RuleError> {
         let lower = rule.to_ascii_lowercase();
         let (allow, name) = match lower.as_bytes() {
-            b"allcommands" | b"+@all" => return Ok(self.set_all(true)),
-            b"nocommands" | b"-@all" => return Ok(self.set_all(false)),
+            b"allcommands" | b"nocommands" | b"+@all" | b"-@all" => {
+                self.set_all(matches!(lower.as_bytes(), b"allcommands" | b"+@all"));
+                return Ok(());
+            }
             [b'+', ..] => (true, &lower[1..]),
             [b'-', ..] => (false, &lower[1..]),
             _ => return Err(RuleError::Syntax),

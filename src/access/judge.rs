@@ -183,3 +183,74 @@ fn channels(spec: &Spec) -> Channels {
         _ => Channels::None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Accounts;
+    use crate::command::{
+        BeginSearch, Categories, FindKeys, KeySpec, RequestPolicy, ResponsePolicy,
+    };
+    use crate::resp::Span;
+
+    /// A command of a module, as a shard that does not tell what it does with its key describes it.
+    fn learned(name: &'static str, keys: Keys) -> Spec {
+        let find = FindKeys::Range { last: 0, step: 1, limit: 0 };
+        let at = KeySpec { flags: KeyFlags::default(), begin: BeginSearch::Index(1), find };
+        Spec {
+            name,
+            id: Spec::LEARNED,
+            arity: -2,
+            keys,
+            handling: Handling::Keyed,
+            request_policy: RequestPolicy::Default,
+            response_policy: ResponsePolicy::Default,
+            flags: Flags::MODULE,
+            categories: Categories::READ.with(Categories::SLOW),
+            group: "module",
+            since: "",
+            tips: Vec::new(),
+            key_specs: vec![at],
+            legacy_range: (1, 1, 1),
+            subcommands: Vec::new(),
+        }
+    }
+
+    /// What a user with these rules lacks for `JSON.GET k`.
+    fn lacks(rules: &str, spec: &Spec) -> Option<Denied> {
+        let line = format!("ann {rules}");
+        let users = Accounts::read([((), line.as_str())]).expect("rules that do");
+        let spans = [Span { start: 0, end: 8 }, Span { start: 8, end: 9 }];
+        users
+            .named(b"ann")
+            .expect("she is there")
+            .check(spec, &Request::new(b"JSON.GETk", &spans))
+            .err()
+    }
+
+    #[test]
+    fn the_last_rule_that_concerns_a_module_s_command_decides() {
+        let get = learned("json.get", Keys::At(1));
+        for rules in
+            ["+@all", "+json.get", "+@read", "-@all +@slow", "+@all -json.set", "-json.get +@read"]
+        {
+            assert_eq!(lacks(&format!("~* {rules}"), &get), None, "{rules}");
+        }
+        for rules in ["+@write", "+json.set", "+@all -@read", "+@read -json.get", "+json.get -@all"]
+        {
+            assert_eq!(lacks(&format!("~* {rules}"), &get), Some(Denied::Command), "{rules}");
+        }
+    }
+
+    #[test]
+    fn keys_of_which_nothing_is_told_need_all_rights() {
+        let get = learned("json.get", Keys::At(1));
+        assert_eq!(lacks("~k +@all", &get), None);
+        for rules in ["%R~k", "%W~k", "~x", ""] {
+            assert_eq!(lacks(&format!("{rules} +@all"), &get), Some(Denied::Key(1)), "{rules}");
+        }
+        let untold = learned("json.get", Keys::None);
+        assert_eq!(lacks("~k +@all", &untold), Some(Denied::Key(0)));
+        assert_eq!(lacks("~* +@all", &untold), None);
+    }
+}
