@@ -12,17 +12,14 @@ use crate::worker::Worker;
 
 impl Worker {
     /// Begins a session as the user called `name`, who has shown by other means than a password
-    /// who it is (a client certificate); otherwise the text of the error that it is to read before
-    /// it is closed.
-    pub fn begin_as(&mut self, number: u32, name: &[u8]) -> Result<(), String> {
+    /// who it is (a client certificate). `Ok(false)` if there is no such user or it is off: then
+    /// nothing has changed. An error is what it is to read before it is closed.
+    pub fn begin_as(&mut self, number: u32, name: &[u8]) -> Result<bool, String> {
         let users = self.pool_of(number).config.users.clone();
         let named = users.as_ref().and_then(|users| users.named(name));
         match named.filter(|account| account.is_on()) {
-            Some(account) => self.take_account(number, Arc::clone(account)),
-            None => {
-                let name = String::from_utf8_lossy(name);
-                Err(format!("WRONGPASS there is no user '{name}', or it is disabled"))
-            }
+            Some(account) => self.take_account(number, Arc::clone(account)).map(|()| true),
+            None => Ok(false),
         }
     }
 

@@ -132,7 +132,7 @@ impl Worker {
     }
 
     /// Tells a session an error and ends it.
-    pub(super) fn send_off(&mut self, number: u32, text: &str) {
+    pub(crate) fn send_off(&mut self, number: u32, text: &str) {
         self.say(number, |writer| writer.error(text));
         self.finish_session(number);
     }

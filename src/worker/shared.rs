@@ -12,6 +12,7 @@ use crate::access::Meters;
 use crate::shard::doors::Doors;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
+use crate::tls::keeper::Certificates;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Shared {
     pub doors: Arc<Doors>,
     /// What the users and addresses of each pool use up.
     pub meters: Vec<Meters>,
+    /// What TLS handshakes of each pool take.
+    pub certificates: Arc<Certificates>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -52,6 +55,7 @@ impl Shared {
         inboxes: Vec<UnboundedSender<Message>>,
         scripts: Vec<ScriptCache>,
         doors: Arc<Doors>,
+        certificates: Arc<Certificates>,
     ) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
@@ -64,6 +68,7 @@ impl Shared {
             meters: scripts.iter().map(|_| Meters::default()).collect(),
             scripts,
             doors,
+            certificates,
             inboxes,
         }
     }
