@@ -186,7 +186,7 @@ impl Worker {
 
     /// Charges a session that is limited for bytes that were written to it.
     #[cold]
-    pub(crate) fn charge(&self, number: u32, bytes: usize) {
+    pub(crate) fn charge_bytes(&self, number: u32, bytes: usize) {
         let Some(metered) = &self.sessions[number as usize].metered else { return };
         let (limits, now) = (&self.pool_of(number).config.limits, self.shared.started.elapsed());
         let parties = [(&metered.address, &limits.address), (&metered.user, &limits.user)];

@@ -41,6 +41,7 @@ fn circlets_keys_have_their_documented_defaults() {
     assert_eq!((pool.pubsub_output_limit, pool.pubsub_output_soft_limit), (32 << 20, 8 << 20));
     assert_eq!(pool.pubsub_output_soft_seconds, 60);
     assert_eq!(pool.client_pipeline_limit, 4096);
+    assert_eq!((pool.rejoin, pool.slow_start), (config::Rejoin::Keep, Duration::ZERO));
 }
 
 #[test]
@@ -59,10 +60,11 @@ fn every_key_reaches_its_own_field() {
   tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
   server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
   server_tls_name: d\n  server_tls_verify: ca
+  displaced_limit: 26\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28
   users: [\"default off\"]\n  users_file: /dev/null\n  user_scripts: trust\n  commands: -keys
-  protected_mode: false\n  user_requests_per_second: 26\n  user_bytes_per_second: 27
-  user_connections: 28\n  address_requests_per_second: 29\n  address_bytes_per_second: 30
-  address_connections: 31\n";
+  protected_mode: false\n  user_requests_per_second: 40\n  user_bytes_per_second: 41
+  user_connections: 42\n  address_requests_per_second: 43\n  address_bytes_per_second: 44
+  address_connections: 45\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -90,8 +92,8 @@ fn every_key_reaches_its_own_field() {
         commands: Some(Arc::new(Switch::read("-keys").unwrap())),
         protected_mode: false,
         limits: Limits {
-            user: Limit { requests: 26, bytes: 27, connections: 28 },
-            address: Limit { requests: 29, bytes: 30, connections: 31 },
+            user: Limit { requests: 40, bytes: 41, connections: 42 },
+            address: Limit { requests: 43, bytes: 44, connections: 45 },
         },
         redis_db: 4,
         preconnect: true,
@@ -102,6 +104,9 @@ fn every_key_reaches_its_own_field() {
         server_retry_timeout: milliseconds(6),
         server_failure_limit: 7,
         ejection: Ejection::Rebuild,
+        rejoin: config::Rejoin::Move,
+        rejoin_limit: 27,
+        slow_start: milliseconds(28),
         heartbeat_interval: milliseconds(8),
         heartbeat_timeout: milliseconds(9),
         heartbeat_successes: 10,
@@ -120,6 +125,7 @@ fn every_key_reaches_its_own_field() {
         client_pipeline_limit: 20,
         private_links: 21,
         script_cache: 25,
+        displaced_limit: config::DisplacedLimit::Fixed(26),
         cross_shard: config::CrossShard::Allow,
         cluster_emulation: true,
         tls: config::Tls {
