@@ -108,6 +108,11 @@ impl Transaction {
         }
     }
 
+    /// Bytes of commands that were not sent yet.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Commands queued behind MULTI; −1 where there was only a WATCH. As CLIENT LIST tells it.
     pub(crate) fn queued(&self) -> i64 {
         if self.phase == Phase::Watching { -1 } else { i64::from(self.queued) }

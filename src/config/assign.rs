@@ -135,6 +135,7 @@ fn blank(name: &str) -> Pool {
         pubsub_output_soft_limit: 0,
         pubsub_output_soft_seconds: 0,
         link_output_limit: 0,
+        link_pipeline_limit: 0,
         private_links: 0,
         script_cache: 0,
         client_pipeline_limit: 0,

@@ -426,6 +426,15 @@ pub static KEYS: &[Key] = &[
         twemproxy: "Keeps them without a limit.",
     },
     Key {
+        name: "link_pipeline_limit",
+        default: Without::Text("65536"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| {
+            pool.link_pipeline_limit = number as u32
+        }),
+        meaning: "How many requests may be in flight on one link; past it the sessions that use it are not read from until replies came.",
+        twemproxy: "Takes them without a limit.",
+    },
+    Key {
         name: "private_links",
         default: Without::Text("4096"),
         takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.private_links = number as u32),

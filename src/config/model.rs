@@ -123,6 +123,8 @@ pub struct Pool {
     /// Bytes of requests that may wait on one link; past it the sessions that use it are not
     /// read from until it drains.
     pub link_output_limit: u64,
+    /// How many requests may be in flight on one link before sessions pause.
+    pub link_pipeline_limit: u32,
     /// Requests of one session that may be in flight; past it the session is not read from.
     pub client_pipeline_limit: u32,
     /// `private_links`: of one worker to one shard.

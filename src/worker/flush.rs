@@ -79,7 +79,8 @@ impl Worker {
         counters.requests.add(std::mem::take(&mut link.requests));
         counters.request_bytes.add(std::mem::take(&mut link.request_bytes));
         match link.output.flush(socket, &mut self.spare) {
-            Ok(true) => self.unblock_sessions(number),
+            Ok(true) if link.has_room() => self.unblock_sessions(number),
+            Ok(true) => {}
             Ok(false) => {
                 link.wants_write = true;
                 link.wake();

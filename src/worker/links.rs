@@ -24,9 +24,12 @@ impl Worker {
 
     fn add_link(&mut self, pool: usize, identity: usize, place: usize) -> u32 {
         let shard = place / self.pools[pool].lanes();
-        let limit = self.pools[pool].config.link_output_limit as usize;
+        let config = &self.pools[pool].config;
+        let limit = config.link_output_limit as usize;
+        let most = config.link_pipeline_limit as usize;
         let links = &self.pools[pool].identities[identity];
-        let link = Link::new(pool, shard, links.identity.clone(), limit);
+        let mut link = Link::new(pool, shard, links.identity.clone(), limit);
+        link.pipeline_limit = most;
         let number = self.start_link(link);
         self.pools[pool].identities[identity].links[place] = Some(number);
         number
@@ -90,7 +93,7 @@ impl Worker {
         let written = write(link, &mut self.spare);
         link.enter(pending, link.output.len() - before, written);
         self.ready.link(link, number);
-        if link.output.len() > link.output_limit && client.pause == Pause::No {
+        if link.is_full() && client.pause == Pause::No {
             client.pause = Pause::Link;
             link.blocked.push(session);
         }

@@ -19,6 +19,7 @@ mod identities;
 mod leftovers;
 mod links;
 mod loans;
+mod memory;
 mod pairing;
 mod piece;
 mod pool;

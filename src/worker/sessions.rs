@@ -74,6 +74,10 @@ impl Worker {
             }
             let read = match &mut session.input {
                 Some(input) if input.missing >= READ_IN_PLACE => {
+                    if self.shared.shortage.is_on() && input.bytes.len() >= READ_IN_PLACE {
+                        self.wait_for_memory(cx);
+                        return Poll::Pending;
+                    }
                     input.missing = make_room(&mut input.bytes, input.missing);
                     let read = socket.poll_read_onto(cx, &mut input.bytes, input.missing);
                     read.map_ok(|count| (count, true))

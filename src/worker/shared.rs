@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Message, Worker};
 use crate::access::Meters;
+use crate::admin::memory::Shortage;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub certificates: Arc<Certificates>,
     /// What makes shards that are out suspect as a whole.
     pub suspicions: Suspicions,
+    /// Whether the process has little memory left.
+    pub shortage: Shortage,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -73,6 +76,7 @@ impl Shared {
             doors,
             certificates,
             suspicions: Suspicions::default(),
+            shortage: Shortage::default(),
             inboxes,
         }
     }

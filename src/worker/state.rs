@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
+use super::memory::Waiting;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
@@ -57,6 +58,8 @@ pub struct Worker {
     pub(crate) published: HashMap<(u32, u32), Audience>,
     /// Clients that are in the midst of a TLS handshake.
     pub(super) handshakes: Handshakes,
+    /// Tasks that wait for memory.
+    pub(crate) waiting_for_memory: Waiting,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -94,6 +97,7 @@ impl Worker {
                 askers: Slab::new(),
                 published: HashMap::new(),
                 handshakes: Handshakes::default(),
+                waiting_for_memory: Waiting::default(),
                 index,
                 shared,
                 this: this.clone(),

@@ -60,7 +60,7 @@ fn every_key_reaches_its_own_field() {
   tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
   server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
   server_tls_name: d\n  server_tls_verify: ca
-  displaced_limit: 26\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28
+  displaced_limit: 26\n  link_pipeline_limit: 29\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28
   users: [\"default off\"]\n  users_file: /dev/null\n  user_scripts: trust\n  commands: -keys
   protected_mode: false\n  user_requests_per_second: 40\n  user_bytes_per_second: 41
   user_connections: 42\n  address_requests_per_second: 43\n  address_bytes_per_second: 44
@@ -106,6 +106,7 @@ fn every_key_reaches_its_own_field() {
         ejection: Ejection::Rebuild,
         rejoin: config::Rejoin::Move,
         rejoin_limit: 27,
+        link_pipeline_limit: 29,
         slow_start: milliseconds(28),
         heartbeat_interval: milliseconds(8),
         heartbeat_timeout: milliseconds(9),

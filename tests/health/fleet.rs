@@ -62,6 +62,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         pubsub_output_soft_limit: 0,
         pubsub_output_soft_seconds: 0,
         link_output_limit: 1 << 20,
+        link_pipeline_limit: 65_536,
         client_pipeline_limit: 1024,
         private_links: 1024,
         script_cache: 0,
