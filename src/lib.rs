@@ -30,6 +30,7 @@
 //! | [`server`] | listeners, workers, health: the whole proxy, for the program and for embedding |
 //! | [`worker`] | one thread with its runtime, sessions and links; batches and flushes |
 //! | [`client`] | a client's connection: intake of bytes, dispatch of commands, what is answered here |
+//! | [`access`] | who may do what: users and rules, switched commands, protected mode, limits |
 //! | [`resp`] | bytes to frames and back: the scanners of commands and replies, the writer |
 //! | [`command`] | the command table: key positions, policies, errors in Redis's words |
 //! | [`route`] | hash functions, hash tags, distributions, the ring |
@@ -74,6 +75,7 @@
 //!     when its effect is done, and a key goes home only when nothing that concerns it is in flight.
 //!     See [`shard::rejoin`].
 
+pub mod access;
 pub mod admin;
 pub mod client;
 pub mod command;

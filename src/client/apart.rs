@@ -41,7 +41,10 @@ impl Worker {
             if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
                 return IfWanted;
             }
-            if worker.is_held(number, spec) {
+            if !worker.is_permitted(number, spec, request)
+                || worker.is_held(number, spec)
+                || !worker.is_within_limits(number, Some(spec), request)
+            {
                 return IfWanted;
             }
             if special.has(Special::DISPLACED) {

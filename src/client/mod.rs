@@ -1,5 +1,7 @@
 //! A connection from outside: the session.
 
+mod access;
+mod accounts;
 mod acl;
 mod apart;
 pub(crate) mod blocking;
@@ -17,6 +19,7 @@ pub mod info;
 pub mod intake;
 mod iteration;
 mod learned;
+pub(crate) mod limits;
 pub mod listener;
 pub mod local;
 pub mod monitor;

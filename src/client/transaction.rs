@@ -204,9 +204,7 @@ impl Worker {
         spec: &'static Spec,
         request: &Request<'_>,
     ) {
-        let transaction = &self.sessions[number as usize].transaction;
-        let is_open =
-            transaction.as_ref().is_some_and(|transaction| transaction.phase != Phase::Watching);
+        let is_open = self.is_in_multi(number);
         match spec.name {
             "multi" if is_open => self.say_within(number, "ERR MULTI calls can not be nested"),
             "multi" => self.multi(number),
@@ -250,8 +248,14 @@ impl Worker {
         }
     }
 
+    /// Whether the session is between MULTI and EXEC.
+    pub(crate) fn is_in_multi(&self, number: u32) -> bool {
+        let transaction = &self.sessions[number as usize].transaction;
+        transaction.as_ref().is_some_and(|transaction| transaction.phase != Phase::Watching)
+    }
+
     /// An error at queue time: EXEC will answer with an error, and nothing is sent any more.
-    pub(super) fn doom(&mut self, number: u32) {
+    pub(crate) fn doom(&mut self, number: u32) {
         self.doom_with(number, PREVIOUS_ERRORS);
     }
 

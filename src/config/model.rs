@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
+use crate::access::{Accounts, Limits, Switch};
 use crate::secret::Secret;
 
 /// A whole configuration: one pool or more.
@@ -45,6 +47,18 @@ pub struct Pool {
     pub redis_auth: Option<Secret>,
     /// Who decides whom a client may be, where the file says it; see [`Self::who_decides`].
     pub auth: Option<Auth>,
+    /// The users, with `auth: users`.
+    pub users: Option<Arc<Accounts>>,
+    /// The file that has users too.
+    pub users_file: Option<String>,
+    /// Whether users that may not do everything may run scripts.
+    pub user_scripts: UserScripts,
+    /// Which commands are served, where the file says it.
+    pub commands: Option<Arc<Switch>>,
+    /// Whether clients from public addresses are refused while nobody needs a password.
+    pub protected_mode: bool,
+    /// What each user and each address may use up.
+    pub limits: Limits,
     /// The database that links SELECT and that sessions start in.
     pub redis_db: u32,
     /// Whether links are opened at start-up rather than at the first request.
@@ -210,6 +224,18 @@ pub enum Auth {
     Pool,
     /// The shards: what a client says to AUTH is said to them, and their ACLs apply.
     Shard,
+    /// circlet, by users of its own; all clients are the same user to the shards.
+    Users,
+}
+
+/// Whether users of `auth: users` that may not do everything may run scripts. What a script does
+/// only its shard sees, which knows nothing of these users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserScripts {
+    /// No.
+    Refuse,
+    /// Yes; of their keys those are checked that they declare.
+    Trust,
 }
 
 impl Pool {
@@ -227,7 +253,13 @@ impl Pool {
 
     /// Whether a client has to show that it may use the pool.
     pub fn wants_authentication(&self) -> bool {
-        self.who_decides() == Auth::Shard || self.redis_auth.is_some()
+        match self.who_decides() {
+            Auth::Shard => true,
+            Auth::Pool => self.redis_auth.is_some(),
+            Auth::Users => {
+                self.users.as_ref().is_some_and(|users| !users.default_account().is_open())
+            }
+        }
     }
 }
 

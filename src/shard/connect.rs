@@ -73,7 +73,7 @@ impl Target {
         Self {
             address: pool.servers[shard].address.clone(),
             identity,
-            password: pool.redis_auth.clone().filter(|_| pool.who_decides() == Auth::Pool),
+            password: pool.redis_auth.clone().filter(|_| pool.who_decides() != Auth::Shard),
             clients_decide: pool.who_decides() == Auth::Shard,
             timeout: pool.connect_timeout,
             keepalive: pool.tcpkeepalive,

@@ -95,6 +95,7 @@ impl Worker {
         session.dirty = false;
         let Some(socket) = &mut session.socket else { return };
         if !session.wants_write {
+            let before = session.output.len();
             match session.output.flush(socket, &mut self.spare) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -103,7 +104,12 @@ impl Worker {
                 }
                 Err(_) => return self.end_session(number),
             }
+            if session.special.has(Special::LIMITED) {
+                let written = before - session.output.len();
+                self.charge_bytes(number, written);
+            }
         }
+        let session = &mut *self.sessions[number as usize];
         // The socket itself may hold back bytes, of TLS.
         let drained = session.output.is_empty() && !session.wants_write;
         if session.closing && drained && session.replies.is_empty() {

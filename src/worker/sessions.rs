@@ -31,6 +31,7 @@ impl Worker {
         counters.client_connections.add(1);
         counters.total_connections.add(1);
         tokio::task::spawn_local(run(this, number));
+        self.receive(number);
         Some(number)
     }
 
@@ -167,6 +168,7 @@ impl Worker {
         session.output.clear(&mut self.spare);
         session.input = None;
         session.transaction = None;
+        session.depart();
         session.wake();
         let id = session.id;
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
@@ -253,12 +255,16 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         let socket = session.socket.as_mut().expect("answer checked that the session lives");
         let written = socket.try_write(frame.bytes()).unwrap_or(0);
+        let is_limited = session.special.has(Special::LIMITED);
         let rest = match frame {
             Frame::Small(bytes) => Frame::Small(&bytes[written..]),
             Frame::Large(bytes) => Frame::Large(bytes.slice(written..)),
         };
         session.replies.fill(sequence, rest, &mut session.output, &mut self.spare);
         self.ready.session(session, number);
+        if is_limited {
+            self.charge_bytes(number, written);
+        }
     }
 
     #[inline(never)]

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::access::Meters;
 use crate::admin::memory::Shortage;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
+    /// What the users and addresses of each pool use up.
+    pub meters: Vec<Meters>,
     /// What TLS handshakes of each pool take.
     pub certificates: Arc<Certificates>,
     /// What makes shards that are out suspect as a whole.
@@ -68,6 +71,7 @@ impl Shared {
             started,
             started_at,
             run_id,
+            meters: scripts.iter().map(|_| Meters::default()).collect(),
             scripts,
             doors,
             certificates,

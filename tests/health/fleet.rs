@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use circlet::access::Limits;
 use circlet::config::{
     Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Rejoin, Server,
+    UserScripts,
 };
 
 /// A pool with short times.
@@ -27,6 +29,12 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         redis_auth: None,
         tls: Default::default(),
         auth: None,
+        users: None,
+        users_file: None,
+        user_scripts: UserScripts::Refuse,
+        commands: None,
+        protected_mode: true,
+        limits: Limits::default(),
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,

@@ -1,6 +1,7 @@
 //! The integration tests: real processes, bytes in, bytes out. One program, so that it links once;
 //! each module is a story of its own.
 
+mod access;
 mod bad_clients;
 mod bad_shards;
 mod blocking;

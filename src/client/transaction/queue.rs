@@ -151,6 +151,7 @@ impl Worker {
     ) -> Option<Place> {
         match local {
             Local::Ping | Local::Echo | Local::Time => Some(Place::Any),
+            Local::AclAsk if !self.has_accounts(number) => Some(Place::Any),
             // The shard says what is wrong with it, in EXEC's reply.
             Local::Select if self.is_scattered(number) => {
                 self.refuse_within(number, spec, SEVERAL_SHARDS)
