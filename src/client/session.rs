@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::origin::Origin;
 use super::subscription::Subscriber;
 use super::transaction::Transaction;
 use crate::outbox::Outbox;
@@ -30,6 +31,8 @@ pub struct Session {
     pub db: u32,
     /// The socket; `None` once the session is over.
     pub socket: Option<Socket>,
+    /// Whom it comes from, where a proxy in front told.
+    pub origin: Option<Box<Origin>>,
     /// The replies it is owed.
     pub replies: Replies,
     /// Bytes that wait to be written to it.
@@ -213,6 +216,7 @@ impl Session {
             subscriber: None,
             loans: Vec::new(),
             socket: Some(socket),
+            origin: None,
             replies: Replies::default(),
             output: Outbox::default(),
             input: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::address;
 use super::fault::Wrong;
 use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool};
+use super::networks::{self, Networks};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::value;
@@ -36,6 +37,12 @@ pub(crate) fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong>
         Takes::Size(range, set) => set(pool, value::size(text, range)?),
         Takes::Word(words) => word(words, text)?(pool),
         Takes::TwoCharacters(set) => set(pool, two_characters(text)?),
+        Takes::Networks(set) => {
+            set(
+                pool,
+                text.parse::<Networks>().map_err(|wrong| Wrong::new(wrong, networks::REMEDY))?,
+            );
+        }
         Takes::Text(_) if text.is_empty() => {
             return Err(Wrong::new("the text is empty", "write it, or remove the key"));
         }
@@ -88,9 +95,11 @@ fn blank(name: &str) -> Pool {
         distribution: Distribution::Ketama,
         timeout: None,
         backlog: 0,
+        proxy_protocol_from: None,
         client_connections: 0,
         redis_auth: None,
         auth: None,
+        authentication_timeout: None,
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,

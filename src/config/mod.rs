@@ -16,6 +16,7 @@ mod fault;
 pub mod flags;
 mod keys;
 mod model;
+mod networks;
 mod pools;
 pub mod reference;
 pub mod settings;
@@ -36,6 +37,7 @@ pub use fault::{ConfigFault, Faults};
 pub use model::{
     Address, Auth, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
 };
+pub use networks::Networks;
 pub use settings::Settings;
 pub use warnings::warnings;
 

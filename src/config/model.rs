@@ -7,6 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::networks::Networks;
+
 /// A whole configuration: one pool or more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -34,6 +36,8 @@ pub struct Pool {
     pub distribution: Distribution,
     /// How long a request may wait for its reply, from when it is queued. `None` waits for ever.
     pub timeout: Option<Duration>,
+    /// Whose connections begin with a PROXY protocol header.
+    pub proxy_protocol_from: Option<Networks>,
     /// The length of the listen queue.
     pub backlog: u32,
     /// How many clients may be connected at once; 0 is no limit but the process's files.
@@ -42,6 +46,8 @@ pub struct Pool {
     pub redis_auth: Option<String>,
     /// Who decides whom a client may be, where the file says it; see [`Self::who_decides`].
     pub auth: Option<Auth>,
+    /// How long a client may go without having said a password where one is wanted.
+    pub authentication_timeout: Option<Duration>,
     /// The database that links SELECT and that sessions start in.
     pub redis_db: u32,
     /// Whether links are opened at start-up rather than at the first request.

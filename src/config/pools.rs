@@ -121,6 +121,13 @@ impl Reading<'_> {
             (Takes::Servers, Value::Sequence(items)) => {
                 return self.servers(pool, value.place, items);
             }
+            (Takes::Networks(_), Value::Sequence(items)) if items.iter().all(is_scalar) => {
+                let texts = items.iter().map(|item| match &item.value {
+                    Value::Scalar(text) => text.as_str(),
+                    _ => "",
+                });
+                apply(pool, known, &texts.collect::<Vec<_>>().join(" "))
+            }
             (_, Value::Scalar(text)) => apply(pool, known, text),
             (takes, other) => Err(misshapen(other.shape(), takes)),
         };
@@ -198,6 +205,10 @@ impl Reading<'_> {
             ..ConfigFault::of_file(self.file, wrong)
         });
     }
+}
+
+fn is_scalar(node: &Node) -> bool {
+    matches!(node.value, Value::Scalar(_))
 }
 
 fn unknown(name: &str) -> Wrong {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub use super::keys::KEYS;
 use super::model::Pool;
+use super::networks::Networks;
 
 /// A key of a pool: what it takes, what it means, where it comes from.
 pub struct Key {
@@ -55,6 +56,8 @@ pub enum Takes {
     Word(&'static [Word]),
     /// Exactly two characters of one byte each.
     TwoCharacters(fn(&mut Pool, [u8; 2])),
+    /// Addresses and ranges of addresses, as one text or as a list.
+    Networks(fn(&mut Pool, Networks)),
     /// Any text but the empty one.
     Text(fn(&mut Pool, &str)),
 }
@@ -79,6 +82,7 @@ impl Takes {
                 names.join(", ")
             }
             Self::TwoCharacters(_) => "exactly two characters".into(),
+            Self::Networks(_) => "addresses, ranges such as `10.0.0.0/8`, `unix`".into(),
             Self::Text(_) => "text".into(),
         }
     }

@@ -8,20 +8,29 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use super::{ClientPlace, Worker};
+use crate::client::origin::Origin;
 use crate::client::session::{Pause, Session, Special};
+use crate::client::strangers::STRANGERS_INPUT;
 use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
 use crate::shard::link::{Part, Pending};
 use crate::socket::Socket;
 
 impl Worker {
-    /// Takes in a client's connection and starts its task.
-    pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
+    /// Takes in a client's connection and starts its task; `origin` is whom a proxy speaks for.
+    pub fn add_session(
+        &mut self,
+        socket: Socket,
+        origin: Option<Box<Origin>>,
+        pool: usize,
+        id: u64,
+    ) {
         let Some(this) = self.this.upgrade() else { return };
         let is_stranger = self.begins_as_stranger(pool);
         let config = &self.pools[pool].config;
         let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
         session.heard_at = self.seconds;
+        session.origin = origin;
         self.pools[pool].mark(&mut session);
         self.pools[pool].begin_use(usize::from(session.identity));
         let number = self.sessions.insert(Box::new(session)) as u32;
@@ -75,6 +84,10 @@ impl Worker {
                     input.missing = make_room(&mut input.bytes, input.missing);
                     let read = socket.poll_read_onto(cx, &mut input.bytes, input.missing);
                     read.map_ok(|count| (count, true))
+                }
+                _ if session.special.has(Special::STRANGER) => {
+                    let read = socket.poll_read(cx, &mut self.scratch[..STRANGERS_INPUT]);
+                    read.map_ok(|count| (count, false))
                 }
                 _ => socket.poll_read(cx, &mut self.scratch).map_ok(|count| (count, false)),
             };

@@ -102,6 +102,7 @@ impl Worker {
     /// A second has passed.
     pub(super) fn tick(&mut self) {
         self.seconds += 1;
+        self.end_lasting_strangers();
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);

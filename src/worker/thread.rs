@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::{Call, PoolState, Shared, Worker, flush};
 use crate::admin::counters::WorkerCounters;
+use crate::client::proxied;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::route::ring::Ring;
@@ -210,11 +211,10 @@ fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) 
         Incoming::Unix(stream) => UnixStream::from_std(stream).map(Socket::Unix),
     };
     match socket {
-        Ok(socket) => worker.borrow_mut().add_session(socket, pool, id),
+        Ok(socket) => proxied::admit(worker, socket, pool, id),
         Err(error) => {
             tracing::info!(client = id, %error, "client gone before it was served");
-            // Came and went: otherwise it would count for client_connections for ever.
-            worker.borrow().counters.pools[pool].total_connections.add(1);
+            worker.borrow().never_served(pool);
         }
     }
 }

@@ -52,7 +52,7 @@ fn every_key_reaches_its_own_field() {
   max_bulk: 12\n  max_arguments: 13\n  max_inline: 14\n  max_command: 15\n  max_reply: 16
   max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  pubsub_output_limit: 22
   pubsub_output_soft_limit: 23\n  pubsub_output_soft_seconds: 24\n  client_pipeline_limit: 20
-  cross_shard: allow\n  cluster_emulation: true\n  auth: shard\n  private_links: 21\n  script_cache: 25\n";
+  cross_shard: allow\n  cluster_emulation: true\n  auth: shard\n  private_links: 21\n  script_cache: 25\n  authentication_timeout: 26\n  proxy_protocol_from: [10.0.0.0/8, unix]\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -71,6 +71,8 @@ fn every_key_reaches_its_own_field() {
         distribution: Distribution::Rendezvous,
         timeout: Some(milliseconds(1)),
         backlog: 2,
+        proxy_protocol_from: "10.0.0.0/8,unix".parse().ok(),
+        authentication_timeout: Some(milliseconds(26)),
         client_connections: 3,
         redis_auth: Some("secret".into()),
         auth: Some(config::Auth::Shard),

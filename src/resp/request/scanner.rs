@@ -91,6 +91,9 @@ impl RequestScanner {
     }
 
     fn scan_inline(&mut self, bytes: &[u8], limits: &RequestLimits) -> Result<Scan, ProtocolError> {
+        if bytes.starts_with(TLS_HANDSHAKE) {
+            return Err(ProtocolError::SpeaksTls);
+        }
         let found = bytes[self.searched..].iter().position(|&byte| byte == b'\n');
         let length = found.map_or(bytes.len(), |at| self.searched + at);
         effort::spend(length - self.searched);
@@ -116,7 +119,7 @@ impl RequestScanner {
             },
         };
         if count > limits.arguments.min(i32::MAX as u64) {
-            return Err(ProtocolError::InvalidMultibulkLength);
+            return Err(limits.too_many_arguments(count));
         }
         self.left = count as usize;
         self.pass(length, Stage::Header);
@@ -207,7 +210,7 @@ impl RequestScanner {
             },
         };
         if bulk > limits.bulk {
-            return Err(ProtocolError::InvalidBulkLength);
+            return Err(limits.too_large_bulk(bulk));
         }
         let largest = largest_command(limits);
         let owed = 2 + (self.left - 1) * SMALLEST_BULK;
@@ -255,6 +258,9 @@ impl RequestScanner {
         }
     }
 }
+
+/// How a TLS record with a handshake starts: its kind, and the version's first byte.
+const TLS_HANDSHAKE: &[u8] = b"\x16\x03";
 
 /// `$0\r\n\r\n`.
 const SMALLEST_BULK: usize = 6;

@@ -1,7 +1,7 @@
 //! A blocking client that sends and shows bytes exactly as they are.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -41,6 +41,14 @@ impl Client {
     pub fn sender(&self) -> Client {
         let stream = self.stream.get_ref().try_clone().expect("a spare file");
         Client { stream: BufReader::with_capacity(0, stream) }
+    }
+
+    /// The address that the other side sees, of a TCP connection.
+    pub fn local_address(&self) -> SocketAddr {
+        match self.stream.get_ref() {
+            Stream::Tcp(stream) => stream.local_addr().expect("it is connected"),
+            Stream::Unix(_) => panic!("a unix socket has no such address"),
+        }
     }
 
     /// How long a read or a write may wait.
