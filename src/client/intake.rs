@@ -78,7 +78,10 @@ impl Worker {
     fn take_commands(&mut self, number: u32, bytes: &[u8], mut scanner: RequestScanner) {
         let mut limits = self.request_limits(number);
         let (mut start, mut last) = (0, 0);
-        while start < bytes.len() {
+        // In one go as many as may be in flight, lest others wait while thousands are handled.
+        let mut turn = self.pool_of(number).config.client_pipeline_limit;
+        while start < bytes.len() && turn > 0 {
+            turn -= 1;
             let session = &self.sessions[number as usize];
             if !session.accepts_commands() {
                 break;
@@ -109,9 +112,10 @@ impl Worker {
         // A command that wants the session drained comes again.
         let kept = if self.sessions[number as usize].pause.comes_again() { last } else { start };
         if kept < bytes.len() {
-            return self.keep_for_later(number, &bytes[kept..], scanner);
+            self.keep_for_later(number, &bytes[kept..], scanner);
+        } else {
+            self.scanner = scanner;
         }
-        self.scanner = scanner;
         self.pause_if_full(number);
     }
 

@@ -248,6 +248,11 @@ impl Session {
         self.pause == Pause::No && !self.closing
     }
 
+    /// Whether commands of it that are here wait for nothing but their turn.
+    pub fn has_commands(&self) -> bool {
+        self.accepts_commands() && self.input.as_ref().is_some_and(|input| input.missing == 0)
+    }
+
     /// Whether it may use the pool.
     pub fn is_authenticated(&self) -> bool {
         !self.special.has(Special::STRANGER)

@@ -93,8 +93,11 @@ impl Worker {
     fn end_stranger(&mut self, number: u32) {
         let session = &self.sessions[number as usize];
         // One that does not read what it is owed would never be done with.
-        if session.closing || session.waiting_bytes() > 0 {
+        if session.wants_write {
             return self.end_session(number);
+        }
+        if session.closing {
+            return;
         }
         let pool = &self.pool_of(number).config;
         let limit = pool.authentication_timeout.unwrap_or_default();

@@ -53,6 +53,10 @@ impl Worker {
             self.clock.refresh();
         }
         self.resume_input(number);
+        if self.sessions[number as usize].has_commands() {
+            others_first(cx);
+            return Poll::Pending;
+        }
         self.poll_session_read(number, cx)
     }
 
@@ -108,7 +112,8 @@ impl Worker {
                     session.heard_at = self.seconds;
                     self.take_scratch(number, count);
                     taken += count;
-                    if taken >= self.scratch.len() {
+                    let session = &self.sessions[number as usize];
+                    if taken >= self.scratch.len() || session.has_commands() {
                         // More is waiting, or comes as fast as it is taken: the others first.
                         others_first(cx);
                         return Poll::Pending;

@@ -44,7 +44,7 @@ fn two_thousand_clients_that_send_a_byte_now_and_then_slow_nobody_down() {
     });
     eprintln!("alone {alone:?}, beside 2,000 slow clients {seen:?}");
     assert!(seen.slowest < Duration::from_secs(3), "{seen:?}, alone {alone:?}");
-    assert!(seen.served > 50, "{seen:?}");
+    assert!(seen.served > 5, "{seen:?}");
     let grown = proxy.memory().saturating_sub(before);
     assert!(grown < 2_000 * 8 * 1024, "{grown} bytes for 2,000 slow clients");
     // What they were saying is still a part of a command, and no more than that.

@@ -56,8 +56,26 @@ fn the_limits_of_strangers_are_those_of_redis() {
 #[test]
 fn they_are_where_shards_decide_who_is_a_stranger() {
     behaves_as_redis("auth: shard");
-    // Heartbeats do not tell then; the first large command waits for an answer.
-    behaves_as_redis("auth: shard\nredis_auth: s");
+}
+
+/// Heartbeats that say a password do not tell whether one is wanted: what is too large for a
+/// stranger waits until a shard was asked.
+#[test]
+fn they_are_where_nobody_knows_yet_who_is_a_stranger() {
+    let shard = Shard::with(&["--requirepass", "s"]);
+    let proxy = over(&shard, "auth: shard\nredis_auth: s");
+    let refused = |bytes: Vec<u8>, why: &str| {
+        let mut client = proxy.client();
+        client.send(&bytes);
+        client.expect(format!("-ERR Protocol error: unauthenticated {why} length\r\n"));
+        client.expect_closed();
+    };
+    refused(encode(&["a"; 11]), "multibulk");
+    refused(b"*1\r\n$16385\r\n".to_vec(), "bulk");
+    std::thread::sleep(Duration::from_millis(2_100));
+    refused(encode(&["GET", &"k".repeat(16_385)]), "bulk");
+    let mut known = friend(&proxy);
+    assert_eq!(known.command(&["EXISTS"; 12]), Reply::Integer(0));
 }
 
 #[test]
