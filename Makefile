@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-micro fuzz docs install
+.PHONY: help run test bench bench-micro storm fuzz docs install
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
@@ -51,6 +51,10 @@ bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time
 	@.ci/need $(RUST) valgrind
 	@for file in benches/*.rs; do \
 	  cargo bench --locked --bench "$$(basename $$file .rs)" || exit 1; done
+
+storm: ## Connect for ten seconds as fast as the machine can, and tell what it costs
+	@.ci/need $(RUST) redis-server
+	cargo test --release --locked --test suite -- --ignored --nocapture ten_seconds_of_connections
 
 fuzz: ## Fuzz every target for FUZZ_SECONDS (600) each, with a nightly compiler
 	@.ci/need $(RUST)

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
@@ -18,21 +17,39 @@ use crate::worker::Worker;
 /// Starts the session of a connection, once the proxy has said whom it speaks for where one that
 /// the pool trusts is at the other end.
 pub(crate) fn admit(worker: &Rc<RefCell<Worker>>, socket: Socket, pool: usize, id: u64) {
-    let config = Arc::clone(&worker.borrow().pools[pool].config);
-    let trusted = config.proxy_protocol_from.as_ref();
-    if !trusted.is_some_and(|trusted| trusted.contain(origin::socket_ip(&socket))) {
+    if !announces(&worker.borrow(), &socket, pool) {
         return worker.borrow_mut().add_session(socket, None, pool, id);
     }
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        match origin_of(&socket).await {
-            Ok(origin) => worker.borrow_mut().add_session(socket, origin, pool, id),
-            Err(fault) => {
-                refuse(&config, &socket, id, fault.as_ref());
-                worker.borrow().never_served(pool);
-            }
+        if let Some(origin) = announced(&worker, &socket, pool, id).await {
+            worker.borrow_mut().add_session(socket, origin, pool, id);
         }
     });
+}
+
+/// Whether the connection is of a proxy that says whom it speaks for.
+pub(crate) fn announces(worker: &Worker, socket: &Socket, pool: usize) -> bool {
+    let trusted = worker.pools[pool].config.proxy_protocol_from.as_ref();
+    trusted.is_some_and(|trusted| trusted.contain(origin::socket_ip(socket)))
+}
+
+/// Whom the connection speaks for; otherwise it was refused, and counts no longer.
+pub(crate) async fn announced(
+    worker: &RefCell<Worker>,
+    socket: &Socket,
+    pool: usize,
+    id: u64,
+) -> Option<Option<Box<Origin>>> {
+    match origin_of(socket).await {
+        Ok(origin) => Some(origin),
+        Err(fault) => {
+            let worker = worker.borrow();
+            refuse(&worker.pools[pool].config, socket, id, fault.as_ref());
+            worker.never_served(pool);
+            None
+        }
+    }
 }
 
 /// Reads the header off a connection; what follows it stays in the socket.

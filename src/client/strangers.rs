@@ -31,7 +31,7 @@ impl Worker {
     /// Whether a stranger is one indeed: `None` while the shards were not heard of.
     fn is_locked_out(&self, number: u32) -> Option<bool> {
         let pool = self.pool_of(number);
-        if pool.config.who_decides() == Auth::Pool {
+        if pool.config.who_decides() != Auth::Shard {
             return Some(true);
         }
         match self.door(number) {

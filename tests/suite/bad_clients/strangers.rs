@@ -96,17 +96,19 @@ fn nobody_is_a_stranger_to_open_shards() {
 
 #[test]
 fn strangers_that_do_not_read_cost_next_to_nothing() {
-    const STRANGERS: u64 = 150;
+    const STRANGERS: u64 = 20;
     let shard = Shard::start();
     let proxy = over(&shard, "redis_auth: s");
     let mut served = friend(&proxy);
     served.command(&["SET", "k", "v"]);
     let before = proxy.memory();
-    let flood = b"AUTH wrong\r\n".repeat(10_000);
+    let flood = b"AUTH wrong\r\n".repeat(20_000);
     let mut strangers: Vec<Client> = (0..STRANGERS).map(|_| proxy.client()).collect();
     let mut sent: Vec<usize> = Vec::new();
     for stranger in &mut strangers {
-        stranger.set_patience(Duration::from_millis(20));
+        // What sockets keep is not circlet's.
+        stranger.receive_little();
+        stranger.set_patience(Duration::from_millis(100));
         sent.push(stranger.send_some(&flood));
         assert_eq!(served.command(&["GET", "k"]), Reply::bulk("v"));
     }

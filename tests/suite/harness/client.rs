@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size};
 
 use super::{Address, PATIENCE, Reply, encode, wire};
 
@@ -48,6 +48,13 @@ impl Client {
         match self.stream.get_ref() {
             Stream::Tcp(stream) => stream.local_addr().expect("it is connected"),
             Stream::Unix(_) => panic!("a unix socket has no such address"),
+        }
+    }
+
+    /// Lets the kernel keep no more than a few KiB of what comes.
+    pub fn receive_little(&self) {
+        if let Stream::Tcp(stream) = self.stream.get_ref() {
+            set_socket_recv_buffer_size(stream, 4096).expect("a TCP socket");
         }
     }
 
