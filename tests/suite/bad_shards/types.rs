@@ -216,6 +216,6 @@ fn a_shard_that_says_nothing_to_a_greeting_or_nonsense_to_auth() {
         expect_error(&client.command(&["GET", &keys().bad]), &["ERR "]);
         assert_eq!(client.command(&["ECHO", "mine"]), Reply::bulk("mine"));
         let grown = fleet.circlet.memory().saturating_sub(before);
-        assert!(grown < 8 << 20, "{grown} bytes for \"{}\"", answer.escape_ascii());
+        assert!(grown < 8 << 20, "{grown} bytes for {answer:?}");
     }
 }
