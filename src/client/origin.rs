@@ -69,10 +69,7 @@ impl Session {
 
 /// The IP address of a socket's other end.
 pub fn socket_ip(socket: &Socket) -> Option<IpAddr> {
-    match socket {
-        Socket::Tcp(stream) => Some(stream.peer_addr().ok()?.ip().to_canonical()),
-        Socket::Unix(_) => None,
-    }
+    Some(socket.tcp()?.peer_addr().ok()?.ip().to_canonical())
 }
 
 /// How far a header was understood.

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
@@ -14,42 +15,30 @@ use crate::config::Pool;
 use crate::socket::Socket;
 use crate::worker::Worker;
 
-/// Starts the session of a connection, once the proxy has said whom it speaks for where one that
-/// the pool trusts is at the other end.
-pub(crate) fn admit(worker: &Rc<RefCell<Worker>>, socket: Socket, pool: usize, id: u64) {
-    if !announces(&worker.borrow(), &socket, pool) {
-        return worker.borrow_mut().add_session(socket, None, pool, id);
+/// Has a connection served, once the proxy has said whom it speaks for where one that the pool
+/// trusts is at the other end.
+pub(crate) fn admit(
+    worker: &Rc<RefCell<Worker>>,
+    mut socket: Socket,
+    pool: usize,
+    id: u64,
+    serve: impl FnOnce(&Rc<RefCell<Worker>>, Socket, Option<Box<Origin>>) + 'static,
+) {
+    let config = Arc::clone(&worker.borrow().pools[pool].config);
+    let trusted = config.proxy_protocol_from.as_ref();
+    if !trusted.is_some_and(|trusted| trusted.contain(origin::socket_ip(&socket))) {
+        return serve(worker, socket, None);
     }
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        if let Some(origin) = announced(&worker, &socket, pool, id).await {
-            worker.borrow_mut().add_session(socket, origin, pool, id);
+        match origin_of(&socket).await {
+            Ok(origin) => serve(&worker, socket, origin),
+            Err(fault) => {
+                refuse(&config, &mut socket, id, fault.as_ref());
+                worker.borrow().never_served(pool);
+            }
         }
     });
-}
-
-/// Whether the connection is of a proxy that says whom it speaks for.
-pub(crate) fn announces(worker: &Worker, socket: &Socket, pool: usize) -> bool {
-    let trusted = worker.pools[pool].config.proxy_protocol_from.as_ref();
-    trusted.is_some_and(|trusted| trusted.contain(origin::socket_ip(socket)))
-}
-
-/// Whom the connection speaks for; otherwise it was refused, and counts no longer.
-pub(crate) async fn announced(
-    worker: &RefCell<Worker>,
-    socket: &Socket,
-    pool: usize,
-    id: u64,
-) -> Option<Option<Box<Origin>>> {
-    match origin_of(socket).await {
-        Ok(origin) => Some(origin),
-        Err(fault) => {
-            let worker = worker.borrow();
-            refuse(&worker.pools[pool].config, socket, id, fault.as_ref());
-            worker.never_served(pool);
-            None
-        }
-    }
 }
 
 /// Reads the header off a connection; what follows it stays in the socket.
@@ -97,6 +86,8 @@ async fn receive(socket: &Socket, into: &mut [u8], flags: RecvFlags) -> io::Resu
                 stream.readable().await?;
                 stream.try_io(Interest::READABLE, || Ok(recv(stream, &mut *into, flags)?.1))
             }
+            // The header comes before the handshake.
+            Socket::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -106,7 +97,7 @@ async fn receive(socket: &Socket, into: &mut [u8], flags: RecvFlags) -> io::Resu
 }
 
 /// Says why, to the log and to the other side.
-fn refuse(pool: &Pool, socket: &Socket, id: u64, fault: Option<&HeaderFault>) {
+fn refuse(pool: &Pool, socket: &mut Socket, id: u64, fault: Option<&HeaderFault>) {
     let peer = socket.addresses().0;
     match fault {
         None => tracing::debug!(pool = pool.name, client = id, peer, "came and said nothing"),

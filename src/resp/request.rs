@@ -98,9 +98,6 @@ pub enum ProtocolError {
     /// A longer argument than a client may send before it has said a password.
     #[error("Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulk,
-    /// A TLS handshake. Redis waits for the end of the line, which a handshake need not have.
-    #[error("Protocol error: this port does not speak TLS")]
-    SpeaksTls,
     /// An argument does not start with `$`. (A byte above 0x7f is shown as Latin-1; Redis sends it
     /// as it came.)
     #[error("Protocol error: expected '$', got '{}'", printable(*.0))]
@@ -120,6 +117,9 @@ pub enum ProtocolError {
     /// Other bytes than `\r\n` after a bulk string. Redis skips them; see the module's text.
     #[error("Protocol error: expected CRLF after a bulk string")]
     ExpectedLineEnd,
+    /// A TLS record. Redis waits for the end of the line, and the client for an answer.
+    #[error("Protocol error: this is TLS, which is spoken at `tls_listen`")]
+    SpeaksTls,
     /// The whole command is larger than the limit, given here in bytes. Redis closes the
     /// connection without a word.
     #[error("Protocol error: too big command, the limit is {0} bytes")]

@@ -231,7 +231,7 @@ impl Worker {
     }
 
     /// Fails the links whose oldest request has waited longer than its pool's `timeout`.
-    pub(crate) fn sweep_timeouts(&mut self) {
+    pub fn sweep_timeouts(&mut self) {
         self.clock.refresh();
         let now = self.clock.now();
         let is_late = |link: &Link| {

@@ -12,8 +12,10 @@
 //! connection is written to once for all of them.
 
 mod flush;
+mod handshakes;
 mod hubs;
 mod identities;
+mod leftovers;
 mod links;
 mod loans;
 mod pairing;
@@ -33,4 +35,4 @@ pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
 pub use subscriptions::Told;
-pub use thread::{Handle, Incoming, Message, Setup, start};
+pub use thread::{Handle, Incoming, Message, Setup, serve, start};

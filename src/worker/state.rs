@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
@@ -54,6 +55,8 @@ pub struct Worker {
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
+    /// Clients that are in the midst of a TLS handshake.
+    pub(super) handshakes: Handshakes,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -90,6 +93,7 @@ impl Worker {
                 split: SplitBuffers::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
+                handshakes: Handshakes::default(),
                 index,
                 shared,
                 this: this.clone(),
@@ -184,6 +188,12 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> u32 {
         self.now
+    }
+
+    /// Puts the clock forward: a test lets time pass without waiting for it.
+    pub fn skip(&mut self, millis: u32) {
+        self.started =
+            self.started.checked_sub(Duration::from_millis(millis.into())).unwrap_or(self.started);
     }
 
     /// Reads the time.

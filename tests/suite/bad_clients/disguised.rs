@@ -9,7 +9,7 @@ fn a_tls_handshake_to_a_plain_port_is_told_so_at_once() {
     let proxy = Circlet::over(&[&shard]);
     // The beginning of a ClientHello: without a line end among its bytes Redis would wait.
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03randomrandomrandom";
-    let said = b"-ERR Protocol error: this port does not speak TLS\r\n";
+    let said = b"-ERR Protocol error: this is TLS, which is spoken at `tls_listen`\r\n";
     for cut in [1, 2, 5, hello.len()] {
         let mut client = proxy.client();
         client.send(&hello[..cut]);
@@ -19,7 +19,7 @@ fn a_tls_handshake_to_a_plain_port_is_told_so_at_once() {
         let heard = client.read_to_close();
         assert!(heard.is_empty() && cut < 5 || heard == said, "{}", heard.escape_ascii());
     }
-    proxy.expect_log("this port does not speak TLS");
+    proxy.expect_log("this is TLS, which is spoken at `tls_listen`");
 }
 
 #[test]
