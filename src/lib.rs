@@ -44,6 +44,9 @@
 //!
 //! # Invariants
 //!
+//! `docs/invariants.md` says how they are checked: by models over every interleaving that chance
+//! or exhaustion finds, and by fuzzing.
+//!
 //! 1. **A reply goes to the command it answers, or nowhere.** A link pairs by order; what makes
 //!    the order doubtful (garbage, a surplus reply, a timeout) ends the link and fails exactly the
 //!    requests in flight on it. See [`shard::link`].
@@ -67,6 +70,9 @@
 //!     a subscription on its way: each is a [`client::session::Pause`] that ends by itself.
 //! 12. **A forwarded command asks no other worker.** What workers know of each other
 //!     ([`worker::Shared`]) is for CLIENT LIST, PUBLISH's count and their kind.
+//! 13. **What was written elsewhere is remembered before it is written.** A record is given up only
+//!     when its effect is done, and a key goes home only when nothing that concerns it is in flight.
+//!     See [`shard::rejoin`].
 
 pub mod admin;
 pub mod client;

@@ -112,6 +112,7 @@ impl Server {
             server.monitor.doors(),
             server.certificates(),
         ));
+        server.monitor.set_workers(Arc::clone(&shared));
         for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
             server.stats.add_worker(Arc::clone(&counters));

@@ -45,14 +45,31 @@ impl Worker {
                 return IfWanted;
             }
             if special.has(Special::DISPLACED) {
-                worker.note_displaced(number, spec, request);
+                if worker.stands_still(number, spec, request) {
+                    return IfWanted;
+                }
+                return worker.handle_displaced(number, spec, request, whole);
             }
-            if worker.admits(number, spec, request, whole) {
-                worker.handle_apart(number, spec, request, whole);
-                return Told::of(spec);
-            }
-            IfWanted
+            worker.handle_admitted(number, spec, request, whole)
         });
+    }
+
+    /// Handles a command if the session may send it in its state.
+    pub(super) fn handle_admitted(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) -> Told {
+        if !self.admits(number, spec, request, whole) {
+            return IfWanted;
+        }
+        if self.sessions[number as usize].special.has(Special::DISPLACED) {
+            self.record_displaced(number, spec, request);
+        }
+        self.handle_apart(number, spec, request, whole);
+        Told::of(spec)
     }
 
     /// Handles a command and shows it to who looks, with the database that it left selected.

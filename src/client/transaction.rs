@@ -24,6 +24,7 @@ mod settle;
 
 use bytes::Bytes;
 
+use super::record::Record;
 use super::session::{Session, Special};
 use crate::command::{CommandError, Handling, Local, Spec};
 use crate::resp::Request;
@@ -54,6 +55,8 @@ pub struct Transaction {
     first: u32,
     /// Commands behind MULTI that were taken: so many elements will EXEC's reply have.
     queued: u32,
+    /// What it writes elsewhere than at home, each with its database.
+    records: Vec<(u32, Record)>,
     /// Those of them that concern the session and not the shard.
     own: Vec<own::OwnCommand>,
     /// Whether its keys live on several shards, each of which executes its part.
@@ -98,6 +101,7 @@ impl Transaction {
             first: 0,
             queued: 0,
             own: Vec::new(),
+            records: Vec::new(),
             is_scattered: false,
             altered: false,
             watch_in_flight: false,
@@ -107,6 +111,17 @@ impl Transaction {
     /// Commands queued behind MULTI; −1 where there was only a WATCH. As CLIENT LIST tells it.
     pub(crate) fn queued(&self) -> i64 {
         if self.phase == Phase::Watching { -1 } else { i64::from(self.queued) }
+    }
+
+    /// The key that decided where it takes place.
+    pub(crate) fn first_key(&self) -> Option<&[u8]> {
+        self.home.as_ref().map(|home| &home.key[..])
+    }
+
+    /// Keys that tell where it takes place.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        let first = self.home.iter().map(|home| &home.key[..]);
+        first.chain(self.records.iter().map(|(_, record)| record.key()))
     }
 
     /// Has EXEC answer with this error.
@@ -231,7 +246,7 @@ impl Worker {
     }
 
     /// An error at queue time: EXEC will answer with an error, and nothing is sent any more.
-    fn doom(&mut self, number: u32) {
+    pub(super) fn doom(&mut self, number: u32) {
         self.doom_with(number, PREVIOUS_ERRORS);
     }
 

@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::model::{Auth, CrossShard, Distribution, Ejection, Hash, KeyBytes};
+use super::model::{
+    Auth, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Rejoin,
+};
 use super::reference::{Key, Takes, Without, Word};
 use super::tls::{AuthClients, CertificateUser, Protocols, VerifyShard};
 
@@ -187,6 +189,42 @@ pub static KEYS: &[Key] = &[
         ]),
         meaning: "What an ejection does to the keys of the other shards: with `skip` none of them moves; `rebuild` is twemproxy's way, which moves some where weights differ, for fleets that run both side by side.",
         twemproxy: "Always `rebuild`.",
+    },
+    Key {
+        name: "displaced_limit",
+        default: Without::Text("auto"),
+        takes: Takes::AutoOr(INT, |pool, limit| {
+            pool.displaced_limit =
+                limit.map_or(DisplacedLimit::Auto, |limit| DisplacedLimit::Fixed(limit as u32));
+        }),
+        meaning: "How many requests of one worker may be in flight on a shard for keys of shards that are out; those beyond are answered at once with `-TRYAGAIN`, so that the shard's own are not held up. `auto` lets in as many as leave its round trips near what they were before; 0 lets in all.",
+        twemproxy: "Lets in all.",
+    },
+    Key {
+        name: "rejoin",
+        default: Without::Text("keep"),
+        takes: Takes::Word(&[
+            ("keep", |pool| pool.rejoin = Rejoin::Keep),
+            ("clean", |pool| pool.rejoin = Rejoin::Clean),
+            ("move", |pool| pool.rejoin = Rejoin::Move),
+            ("flush", |pool| pool.rejoin = Rejoin::Flush),
+        ]),
+        meaning: "What is done, before an ejected shard takes requests again, about its keys that were written elsewhere meanwhile: `keep` does nothing, so that it serves old values; `clean` removes them from it; `move` carries their values over to it; `flush` empties it. See [rejoin.md](rejoin.md).",
+        twemproxy: "Always `keep`.",
+    },
+    Key {
+        name: "rejoin_limit",
+        default: Without::Text("1000000"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.rejoin_limit = number),
+        meaning: "How many keys written elsewhere one shard remembers for another that is out, in one database: some 80 bytes each. Past it the returning shard is suspect as a whole: `clean` empties it, `move` looks through the others for its keys.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "slow_start",
+        default: Without::Text("0"),
+        takes: Takes::Milliseconds(INT, |pool, time| pool.slow_start = time),
+        meaning: "How long an ejected shard that returns takes to get its keys back, an eighth at a time, so that a cold one is not flattened; 0 gives them back at once.",
+        twemproxy: "Always at once.",
     },
     Key {
         name: "cross_shard",

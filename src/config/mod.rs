@@ -38,7 +38,8 @@ pub use document::{markdown, plain};
 use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
 pub use model::{
-    Address, Auth, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+    Address, Auth, Config, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes,
+    Listen, Pool, Rejoin, Server,
 };
 pub use networks::Networks;
 pub use settings::Settings;

@@ -68,6 +68,15 @@ pub struct Pool {
     pub server_failure_limit: u32,
     /// What ejection does to the ring.
     pub ejection: Ejection,
+    /// How many displaced requests a shard may have in flight.
+    pub displaced_limit: DisplacedLimit,
+    /// What is done about keys that were written elsewhere when their shard returns.
+    pub rejoin: Rejoin,
+    /// Keys written elsewhere that one stand-in remembers for one shard and database; past it the
+    /// whole shard is suspect.
+    pub rejoin_limit: u64,
+    /// How long a returning shard takes to get all of its keys back; zero is at once.
+    pub slow_start: Duration,
     /// What becomes of commands whose keys live on several shards.
     pub cross_shard: CrossShard,
     /// Whether clients in cluster mode are served: circlet is shown to them as a cluster's one node.
@@ -238,6 +247,16 @@ pub enum Distribution {
     Rendezvous,
 }
 
+/// How many requests of one worker may be in flight on a shard for keys whose own shard is out or
+/// on its way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisplacedLimit {
+    /// As many as leave the shard's round trips near what they were while all shards were in.
+    Auto,
+    /// So many; 0 is no limit.
+    Fixed(u32),
+}
+
 /// What becomes of a command whose keys live on several shards and that cannot be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CrossShard {
@@ -246,6 +265,19 @@ pub enum CrossShard {
     Refuse,
     /// It is done in several steps, which is not atomic.
     Allow,
+}
+
+/// What is done about keys that were written elsewhere while their shard was out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejoin {
+    /// Nothing: the shard serves what it has, as behind twemproxy.
+    Keep,
+    /// They are removed from it and from the shards that stood in for it.
+    Clean,
+    /// Their values are carried over to it.
+    Move,
+    /// It is emptied.
+    Flush,
 }
 
 /// What the ejection of a shard does to the keys of the others.

@@ -1,6 +1,7 @@
 //! A Redis behind us: link, heartbeat, health.
 
 pub mod answer;
+pub mod budget;
 pub mod connect;
 pub mod doors;
 pub mod fault;
@@ -12,4 +13,5 @@ pub mod lessons;
 pub mod link;
 pub mod monitor;
 pub mod pool_judge;
+pub mod rejoin;
 pub mod scripts;

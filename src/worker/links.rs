@@ -188,8 +188,7 @@ impl Worker {
     pub fn apply_health(&mut self, pool: usize, health: &[ShardHealth], ring: Arc<Ring>) {
         let before = std::mem::replace(&mut self.pools[pool].health, health.to_vec());
         self.pools[pool].ring = ring;
-        let is_ejected = |shard: &ShardHealth| shard.state == State::Ejected;
-        if !before.iter().map(is_ejected).eq(health.iter().map(is_ejected)) {
+        if !before.iter().map(|shard| shard.share).eq(health.iter().map(|shard| shard.share)) {
             self.pools[pool].moves += 1;
         }
         self.mark_displaced(pool);

@@ -12,6 +12,7 @@
 //! connection is written to once for all of them.
 
 mod flush;
+mod guard;
 mod handshakes;
 mod hubs;
 mod identities;
@@ -28,6 +29,7 @@ mod state;
 mod subscriptions;
 mod thread;
 
+pub use guard::Guard;
 pub use identities::{IdentityLinks, MAX_IDENTITIES};
 pub use loans::Loan;
 pub use pool::PoolState;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Guard;
 use super::identities::IdentityLinks;
 use crate::client::hold::Hold;
 use crate::client::monitor::Monitors;
 use crate::client::session::{Session, Special};
+use crate::client::standstill::{Standstill, Unfinished};
 use crate::client::users::Openness;
 use crate::command::Learned;
 use crate::config::Pool;
@@ -43,6 +45,10 @@ pub struct PoolState {
     pub private_links: Vec<u32>,
     /// What holds up commands by order of CLIENT PAUSE.
     pub hold: Option<Hold>,
+    /// What must not be sent for the moment, because its keys are about to go home.
+    pub standstill: Option<Standstill>,
+    /// What was under way beside the shared links when that was asked last.
+    pub unfinished: Unfinished,
     /// The links that belong to no identity: on which AUTH is tried, and that say nothing; by
     /// shard.
     pub apart: [Vec<Option<u32>>; 2],
@@ -52,6 +58,8 @@ pub struct PoolState {
     pub monitors: Monitors,
     /// Who listens to what, by user.
     pub hubs: Hubs,
+    /// What each shard takes for others that are out.
+    pub guard: Guard,
     /// The scripts that came with EVAL.
     pub seen_scripts: Seen,
 }
@@ -66,8 +74,11 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            guard: Guard::new(&config),
             seen_scripts: Seen::default(),
             hold: None,
+            standstill: None,
+            unfinished: Unfinished::default(),
             apart: [vec![None; config.servers.len()], vec![None; config.servers.len()]],
             openness: Openness::default(),
             monitors: Monitors::default(),
@@ -131,7 +142,7 @@ impl PoolState {
 
     /// Shards that take requests or at least fail them: all but the ejected.
     pub fn members(&self) -> impl Iterator<Item = usize> + '_ {
-        let is_member = |&shard: &usize| self.health[shard].state != State::Ejected;
+        let is_member = |&shard: &usize| self.health[shard].has_keys();
         (0..self.health.len()).filter(is_member)
     }
 
@@ -145,7 +156,7 @@ impl PoolState {
     #[inline]
     pub fn fault(&self, shard: usize) -> Option<LinkFault> {
         let health = &self.health[shard];
-        if health.state == State::Live {
+        if matches!(health.state, State::Live | State::Returning) {
             return None;
         }
         let seconds = health.since.elapsed().as_secs_f64();

@@ -236,9 +236,11 @@ impl Worker {
     /// A reply for a session that is over.
     #[cold]
     fn deliver_late(&mut self, pending: Pending, frame: &Frame<'_>) {
+        let pending = self.redeem(pending);
         match pending.part {
             Part::Asked => self.tell_asker(pending, frame),
             Part::Published => self.forget_published(pending),
+            Part::Recorded => self.recorded(pending, frame),
             _ => {}
         }
         self.forget_session(pending.session);
@@ -290,12 +292,17 @@ impl Worker {
             }
             Part::Select => self.selected(pending.session, pending.sequence, frame),
             Part::Unclaimed => {}
+            Part::Ticket(_) => {
+                let pending = self.redeem(pending);
+                self.deliver_part(pending, pending.part, frame);
+            }
             Part::Asked => self.tell_asker(pending, &frame),
             Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
             Part::Published => self.count_published(pending, frame),
             Part::Blocking => self.unblocked(pending.session, pending.sequence, frame),
             Part::Script => self.script_answered(pending, frame),
             Part::ScriptLoaded => self.script_loaded(pending, &frame),
+            Part::Recorded => self.recorded(pending, &frame),
             Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }

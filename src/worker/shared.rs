@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Message, Worker};
 use crate::shard::doors::Doors;
+use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 use crate::tls::keeper::Certificates;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub doors: Arc<Doors>,
     /// What TLS handshakes of each pool take.
     pub certificates: Arc<Certificates>,
+    /// What makes shards that are out suspect as a whole.
+    pub suspicions: Suspicions,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -65,8 +68,14 @@ impl Shared {
             scripts,
             doors,
             certificates,
+            suspicions: Suspicions::default(),
             inboxes,
         }
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.inboxes.len()
     }
 
     /// Lets worker `index` do something when it gets to it, its own worker included.

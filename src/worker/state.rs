@@ -107,6 +107,7 @@ impl Worker {
     pub(super) fn tick(&mut self) {
         self.seconds += 1;
         self.end_lasting_strangers();
+        self.sample_round_trips();
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);

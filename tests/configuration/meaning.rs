@@ -39,6 +39,7 @@ fn circlets_keys_have_their_documented_defaults() {
     assert_eq!((pool.pubsub_output_limit, pool.pubsub_output_soft_limit), (32 << 20, 8 << 20));
     assert_eq!(pool.pubsub_output_soft_seconds, 60);
     assert_eq!(pool.client_pipeline_limit, 4096);
+    assert_eq!((pool.rejoin, pool.slow_start), (config::Rejoin::Keep, Duration::ZERO));
 }
 
 #[test]
@@ -56,7 +57,8 @@ fn every_key_reaches_its_own_field() {
   tls_listen: b:9\n  tls_cert_file: /c\n  tls_key_file: /k\n  tls_ca_cert_file: /a
   tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
   server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
-  server_tls_name: d\n  server_tls_verify: ca\n  authentication_timeout: 26
+  server_tls_name: d\n  server_tls_verify: ca
+  displaced_limit: 26\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28\n  authentication_timeout: 29
   proxy_protocol_from: [10.0.0.0/8, unix]\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
@@ -77,7 +79,7 @@ fn every_key_reaches_its_own_field() {
         timeout: Some(milliseconds(1)),
         backlog: 2,
         proxy_protocol_from: "10.0.0.0/8,unix".parse().ok(),
-        authentication_timeout: Some(milliseconds(26)),
+        authentication_timeout: Some(milliseconds(29)),
         client_connections: 3,
         redis_auth: Some("secret".into()),
         auth: Some(config::Auth::Pool),
@@ -90,6 +92,9 @@ fn every_key_reaches_its_own_field() {
         server_retry_timeout: milliseconds(6),
         server_failure_limit: 7,
         ejection: Ejection::Rebuild,
+        rejoin: config::Rejoin::Move,
+        rejoin_limit: 27,
+        slow_start: milliseconds(28),
         heartbeat_interval: milliseconds(8),
         heartbeat_timeout: milliseconds(9),
         heartbeat_successes: 10,
@@ -108,6 +113,7 @@ fn every_key_reaches_its_own_field() {
         client_pipeline_limit: 20,
         private_links: 21,
         script_cache: 25,
+        displaced_limit: config::DisplacedLimit::Fixed(26),
         cross_shard: config::CrossShard::Allow,
         cluster_emulation: true,
         tls: config::Tls {

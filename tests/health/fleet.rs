@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use circlet::config::{
-    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Rejoin, Server,
 };
 
 /// A pool with short times.
@@ -38,6 +38,9 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         server_retry_timeout: Duration::from_millis(600),
         server_failure_limit: 2,
         ejection: Ejection::Skip,
+        rejoin: Rejoin::Keep,
+        rejoin_limit: 0,
+        slow_start: Duration::ZERO,
         heartbeat_interval: Duration::from_millis(100),
         heartbeat_timeout: Duration::from_millis(300),
         heartbeat_successes: 2,
@@ -56,6 +59,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         client_pipeline_limit: 1024,
         private_links: 1024,
         script_cache: 0,
+        displaced_limit: circlet::config::DisplacedLimit::Auto,
         cross_shard: circlet::config::CrossShard::Refuse,
         cluster_emulation: false,
     }

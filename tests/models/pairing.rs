@@ -366,6 +366,10 @@ impl World {
         match how {
             Failure::Garbage if !is_amid => self.stage.connections[at].say(b"?what\r\n"),
             Failure::Surplus if self.queues[at].requests.is_empty() => {
+                // It must not be taken for the reply to what is only just said.
+                if let Some(who) = chosen(&self.talkers(), which) {
+                    self.say(who, &What::Get { large: false });
+                }
                 self.stage.connections[at].say(b"+surplus\r\n");
             }
             Failure::CloseAmid => {

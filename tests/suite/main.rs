@@ -4,6 +4,7 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod cascade;
 mod chaos;
 mod clients;
 mod cluster;
@@ -20,6 +21,7 @@ mod pipeline_order;
 mod proxied;
 mod pubsub;
 mod real_clients;
+mod rejoin;
 mod scripts;
 mod sessions;
 mod tls;

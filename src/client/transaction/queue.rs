@@ -49,6 +49,10 @@ impl Worker {
         if transaction.conclusion.is_some() {
             return self.say(number, |writer| writer.raw(QUEUED));
         }
+        let db = transaction.selected().unwrap_or(self.sessions[number as usize].db);
+        let records = self.records(number, spec, request);
+        let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
+        transaction.records.extend(records.into_iter().map(|record| (db, record)));
         let index = transaction.queued;
         transaction.queued += 1;
         if let Some(kind) = heard {
