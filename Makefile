@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench bench-tls bench-micro fuzz bench-cascade docs install
+.PHONY: help run test soak bench bench-tls bench-micro storm fuzz bench-cascade docs install
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
@@ -69,6 +69,10 @@ bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time
 	@.ci/need $(RUST) valgrind
 	@for file in benches/*.rs; do \
 	  cargo bench --locked --bench "$$(basename $$file .rs)" || exit 1; done
+
+storm: ## Connect for ten seconds as fast as the machine can, and tell what it costs
+	@.ci/need $(RUST) redis-server
+	cargo test --release --locked --test suite -- --ignored --nocapture ten_seconds_of_connections
 
 fuzz: ## Fuzz every target (or FUZZ_TARGETS) for FUZZ_SECONDS (600) each
 	@.ci/need $(RUST)

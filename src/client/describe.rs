@@ -64,7 +64,7 @@ impl Session {
             has(self.queued() >= 0, 'x'),
             has(matches!(self.pause, Pause::Blocked | Pause::Held), 'b'),
             has(self.closing, 'c'),
-            has(matches!(self.socket, Some(Socket::Unix(_))), 'U'),
+            has(self.is_unix(), 'U'),
             has(about.is_some_and(|about| about.no_evict), 'e'),
             has(about.is_some_and(|about| about.no_touch), 'T'),
         ];
@@ -87,7 +87,7 @@ impl Worker {
     pub(super) fn describe(&self, number: u32) -> String {
         let session = &self.sessions[number as usize];
         let about = session.about.as_deref().cloned().unwrap_or_default();
-        let (peer, local) = session.socket.as_ref().map(Socket::addresses).unwrap_or_default();
+        let (peer, local) = session.addresses();
         let [channels, patterns, shard_channels] = session.subscriptions();
         let (pending, room) = session.input.as_ref().map_or((0, 0), |input| {
             (input.bytes.len(), input.bytes.capacity() - input.bytes.len())

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::apart::Told;
 use super::intake::frame;
+use super::proxied;
 use super::session::Special;
 use super::split::positions;
 use crate::command::bits::Flags;
@@ -79,6 +80,9 @@ impl Worker {
     fn misspoken(&mut self, number: u32, request: &Request<'_>, error: CommandError) {
         if is_http(request) {
             return self.refuse_http(number);
+        }
+        if proxied::is_header(request.arg(0)) {
+            return self.refuse_proxy_header(number);
         }
         self.muted(number, |worker| {
             if !worker.is_within_limits(number, None, request) {

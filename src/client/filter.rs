@@ -4,7 +4,6 @@ use super::describe::Kind;
 use super::local::integer;
 use super::session::Session;
 use crate::resp::Request;
-use crate::socket::Socket;
 
 /// What CLIENT KILL asks for; a session that meets all of it is ended.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +70,7 @@ impl Filter {
             wanted.as_ref().is_none_or(|wanted| wanted == value.as_bytes())
         };
         let (peer, own) = match self.address.is_some() || self.own_address.is_some() {
-            true => session.socket.as_ref().map(Socket::addresses).unwrap_or_default(),
+            true => session.addresses(),
             false => Default::default(),
         };
         self.id.is_none_or(|id| id == session.id)

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::apart::Told;
-use super::session::{Input, Pause};
+use super::session::{Input, Pause, Special};
 use crate::reply::slots::Frame;
 use crate::resp::{ProtocolError, Request, RequestScanner, Scan, Writer, inline};
 use crate::worker::Worker;
@@ -28,16 +28,15 @@ impl Worker {
     /// Handles a command of which more has come. One that is still not whole stays in its buffer:
     /// to copy it each time would cost the square of its length.
     fn take_more(&mut self, number: u32, mut input: Box<Input>) {
-        let session = &mut self.sessions[number as usize];
-        let limits = self.pools[usize::from(session.pool)].request_limits;
+        let limits = self.request_limits(number);
         match input.scanner.scan(&input.bytes, &limits) {
             Ok(Scan::More(missing)) => {
                 input.missing = missing;
-                session.input = Some(input);
+                self.sessions[number as usize].input = Some(input);
             }
             // The scanner says so again.
             Ok(Scan::Done(_)) => self.take_commands(number, &input.bytes, input.scanner),
-            Err(error) => self.refuse_protocol(number, &error),
+            Err(error) => self.refuse_bytes(number, &input.bytes, &error),
         }
     }
 
@@ -56,7 +55,7 @@ impl Worker {
     pub(crate) fn take_in_place(&mut self, number: u32) {
         let session = &mut self.sessions[number as usize];
         let Some(mut input) = session.input.take() else { return };
-        let limits = self.pools[usize::from(session.pool)].request_limits;
+        let limits = self.request_limits(number);
         match input.scanner.scan(&input.bytes, &limits) {
             Ok(Scan::Done(_)) => {
                 // No more was read than the command still needed: it is all there is.
@@ -69,19 +68,27 @@ impl Worker {
             }
             Ok(Scan::More(missing)) => {
                 input.missing = missing;
-                session.input = Some(input);
+                self.sessions[number as usize].input = Some(input);
             }
-            Err(error) => self.refuse_protocol(number, &error),
+            Err(error) => self.refuse_bytes(number, &input.bytes, &error),
         }
     }
 
     /// Handles the whole commands in `bytes` and keeps the rest.
     fn take_commands(&mut self, number: u32, bytes: &[u8], mut scanner: RequestScanner) {
-        let limits = self.pools[usize::from(self.sessions[number as usize].pool)].request_limits;
+        let mut limits = self.request_limits(number);
         let (mut start, mut last) = (0, 0);
-        while start < bytes.len() {
-            if !self.sessions[number as usize].accepts_commands() {
+        // In one go as many as may be in flight, lest others wait while thousands are handled.
+        let mut turn = self.pool_of(number).config.client_pipeline_limit;
+        while start < bytes.len() && turn > 0 {
+            turn -= 1;
+            let session = &self.sessions[number as usize];
+            if !session.accepts_commands() {
                 break;
+            }
+            if session.special.has(Special::STRANGER) || limits.once_known.is_some() {
+                let Some(present) = self.limits_before_next(number) else { break };
+                limits = present;
             }
             last = start;
             match scanner.scan(&bytes[start..], &limits) {
@@ -98,16 +105,17 @@ impl Worker {
                 Ok(Scan::More(missing)) => {
                     return self.keep_partial(number, &bytes[start..], scanner, missing);
                 }
-                Err(error) => return self.refuse_protocol(number, &error),
+                Err(error) => return self.refuse_bytes(number, &bytes[start..], &error),
             }
         }
         scanner.reset();
         // A command that wants the session drained comes again.
         let kept = if self.sessions[number as usize].pause.comes_again() { last } else { start };
         if kept < bytes.len() {
-            return self.keep_for_later(number, &bytes[kept..], scanner);
+            self.keep_for_later(number, &bytes[kept..], scanner);
+        } else {
+            self.scanner = scanner;
         }
-        self.scanner = scanner;
         self.pause_if_full(number);
     }
 
@@ -131,7 +139,7 @@ impl Worker {
         self.pause_if_full(number);
     }
 
-    fn keep_for_later(&mut self, number: u32, bytes: &[u8], scanner: RequestScanner) {
+    pub(super) fn keep_for_later(&mut self, number: u32, bytes: &[u8], scanner: RequestScanner) {
         let session = &mut self.sessions[number as usize];
         if !session.closing {
             let input = Input { scanner, bytes: bytes.into(), missing: 0 };
@@ -159,7 +167,7 @@ impl Worker {
     }
 
     /// Says what is wrong, after the replies still owed, and ends the session, as Redis does.
-    fn refuse_protocol(&mut self, number: u32, error: &ProtocolError) {
+    pub(super) fn refuse_protocol(&mut self, number: u32, error: &ProtocolError) {
         let session = &mut self.sessions[number as usize];
         tracing::info!(client = session.id, %error, "client disconnected: protocol error");
         self.counters.pools[usize::from(session.pool)].client_err.add(1);

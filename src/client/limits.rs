@@ -43,7 +43,7 @@ impl Worker {
         if limits.user.is_rated() || limits.address.is_rated() {
             session.special.set(Special::LIMITED);
         }
-        let peer = session.socket.as_ref().and_then(|socket| socket.peer());
+        let peer = session.peer_ip();
         if let Some(peer) = peer.filter(|_| !limits.address.is_off()) {
             let (most, now) = (limits.address.connections, self.shared.started.elapsed());
             match self.shared.meters[pool].attend(Whose::address(peer), most, now) {
@@ -126,8 +126,7 @@ impl Worker {
     /// Whether a session comes from where a pool without a password lets nobody in.
     pub(super) fn is_from_public(&self, number: u32) -> bool {
         let is_protected = self.pool_of(number).config.protected_mode;
-        let socket = self.sessions[number as usize].socket.as_ref();
-        let peer = || socket.and_then(|socket| socket.peer());
+        let peer = || self.sessions[number as usize].peer_ip();
         is_protected && peer().is_some_and(|peer| !origin::is_private(peer))
     }
 
@@ -173,8 +172,7 @@ impl Worker {
         match party {
             Party::User => format!("user '{}'", String::from_utf8_lossy(self.user_name(number))),
             Party::Address => {
-                let socket = self.sessions[number as usize].socket.as_ref();
-                let peer = socket.and_then(|socket| socket.peer());
+                let peer = self.sessions[number as usize].peer_ip();
                 format!("address {}", peer.map_or_else(String::new, |peer| peer.to_string()))
             }
         }

@@ -15,7 +15,6 @@ use super::session::Special;
 use super::users::Right;
 use crate::command::{Flags, Spec, lookup};
 use crate::resp::{Request, RequestScanner, Scan, write};
-use crate::socket::Socket;
 use crate::worker::{ClientPlace, Worker};
 
 /// Who looks at a pool's commands, as each worker knows it.
@@ -101,8 +100,8 @@ impl Worker {
         }
         let session = &self.sessions[number as usize];
         let pool = usize::from(session.pool);
-        let peer = session.socket.as_ref().map(Socket::addresses).unwrap_or_default().0;
-        let unix = if matches!(session.socket, Some(Socket::Unix(_))) { "unix:" } else { "" };
+        let peer = session.addresses().0;
+        let unix = if session.is_unix() { "unix:" } else { "" };
         let from = format!("{} {unix}{peer}", session.db);
         let feed = &mut self.pools[pool].monitors.feed;
         let is_first = feed.is_empty();

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use super::limits::Metered;
+use super::origin::Origin;
 use super::subscription::Subscriber;
 use super::transaction::Transaction;
 use crate::access::Account;
@@ -33,6 +34,8 @@ pub struct Session {
     pub db: u32,
     /// The socket; `None` once the session is over.
     pub socket: Option<Socket>,
+    /// Whom it comes from, where a proxy in front told.
+    pub origin: Option<Box<Origin>>,
     /// The replies it is owed.
     pub replies: Replies,
     /// Bytes that wait to be written to it.
@@ -224,6 +227,7 @@ impl Session {
             subscriber: None,
             loans: Vec::new(),
             socket: Some(socket),
+            origin: None,
             replies: Replies::default(),
             output: Outbox::default(),
             input: None,
@@ -255,6 +259,11 @@ impl Session {
     #[inline]
     pub fn accepts_commands(&self) -> bool {
         self.pause == Pause::No && !self.closing
+    }
+
+    /// Whether commands of it that are here wait for nothing but their turn.
+    pub fn has_commands(&self) -> bool {
+        self.accepts_commands() && self.input.as_ref().is_some_and(|input| input.missing == 0)
     }
 
     /// Whether it may use the pool.

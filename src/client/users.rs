@@ -107,7 +107,7 @@ impl Worker {
 
     /// What is known of the pool's shards: by heartbeats where they say no password either, else
     /// because a session has asked.
-    fn door(&self, number: u32) -> Door {
+    pub(super) fn door(&self, number: u32) -> Door {
         let index = usize::from(self.sessions[number as usize].pool);
         let pool = &self.pools[index];
         match pool.config.redis_auth {
@@ -132,7 +132,7 @@ impl Worker {
         is_known || (self.shards_decide(number) && self.door(number) == Door::Silent)
     }
 
-    fn find_out(&mut self, number: u32) {
+    pub(super) fn find_out(&mut self, number: u32) {
         match self.pool_of(number).config.redis_auth {
             None => self.await_heartbeats(number),
             Some(_) => self.ask_openness(number),

@@ -7,6 +7,7 @@ use super::fault::Wrong;
 use super::model::{
     CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Pool, Rejoin, UserScripts,
 };
+use super::networks::{self, Networks};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::tls::Tls;
@@ -43,6 +44,12 @@ pub(crate) fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong>
         Takes::Size(range, set) => set(pool, value::size(text, range)?),
         Takes::Word(words) => word(words, text)?(pool),
         Takes::TwoCharacters(set) => set(pool, two_characters(text)?),
+        Takes::Networks(set) => {
+            set(
+                pool,
+                text.parse::<Networks>().map_err(|wrong| Wrong::new(wrong, networks::REMEDY))?,
+            );
+        }
         Takes::Text(_) if text.is_empty() => {
             return Err(Wrong::new("the text is empty", "write it, or remove the key"));
         }
@@ -96,6 +103,7 @@ fn blank(name: &str) -> Pool {
         distribution: Distribution::Ketama,
         timeout: None,
         backlog: 0,
+        proxy_protocol_from: None,
         client_connections: 0,
         redis_auth: None,
         auth: None,
@@ -105,6 +113,7 @@ fn blank(name: &str) -> Pool {
         commands: None,
         protected_mode: false,
         limits: Limits::default(),
+        authentication_timeout: None,
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,

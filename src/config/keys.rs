@@ -78,6 +78,13 @@ pub static KEYS: &[Key] = &[
         twemproxy: "",
     },
     Key {
+        name: "proxy_protocol_from",
+        default: Without::Unset("no header is expected, and one is refused"),
+        takes: Takes::Networks(|pool, networks| pool.proxy_protocol_from = Some(networks)),
+        meaning: "Whose connections begin with a PROXY protocol header (version 1 or 2), which tells the client's real address: those of proxies in front (haproxy's `send-proxy-v2`). They have to send one within 3 seconds; from anybody else one is refused. `unix` stands for whoever comes through a unix socket.",
+        twemproxy: NEW,
+    },
+    Key {
         name: "client_connections",
         default: Without::Text("0"),
         takes: Takes::Integer(INT, |pool, number| pool.client_connections = number as u32),
@@ -187,6 +194,15 @@ pub static KEYS: &[Key] = &[
         default: Without::Text("0"),
         takes: Takes::Integer(INT, |pool, number| pool.limits.address.connections = number),
         meaning: "See `user_connections`.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "authentication_timeout",
+        default: Without::Text("60000"),
+        takes: Takes::Milliseconds(INT, |pool, time| {
+            pool.authentication_timeout = (!time.is_zero()).then_some(time);
+        }),
+        meaning: "How long a client may stay connected without having said a password where one is wanted; 0 lets it stay. Until then it may send 10 arguments of 16 KiB a command, as to Redis.",
         twemproxy: NEW,
     },
     Key {

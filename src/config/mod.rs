@@ -16,6 +16,7 @@ mod fault;
 pub mod flags;
 mod keys;
 mod model;
+mod networks;
 mod pools;
 pub mod reference;
 pub mod settings;
@@ -41,6 +42,7 @@ pub use model::{
     Address, Auth, Config, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes,
     Listen, Pool, Rejoin, Server, UserScripts,
 };
+pub use networks::Networks;
 pub use settings::Settings;
 pub use tls::{AuthClients, CertificateUser, Protocols, Tls, VerifyShard};
 pub use warnings::warnings;

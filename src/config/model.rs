@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::networks::Networks;
 use super::tls::Tls;
 use crate::access::{Accounts, Limits, Switch};
 use crate::secret::Secret;
@@ -39,6 +40,8 @@ pub struct Pool {
     pub distribution: Distribution,
     /// How long a request may wait for its reply, from when it is queued. `None` waits for ever.
     pub timeout: Option<Duration>,
+    /// Whose connections begin with a PROXY protocol header.
+    pub proxy_protocol_from: Option<Networks>,
     /// The length of the listen queue.
     pub backlog: u32,
     /// How many clients may be connected at once; 0 is no limit but the process's files.
@@ -59,6 +62,8 @@ pub struct Pool {
     pub protected_mode: bool,
     /// What each user and each address may use up.
     pub limits: Limits,
+    /// How long a client may go without having said a password where one is wanted.
+    pub authentication_timeout: Option<Duration>,
     /// The database that links SELECT and that sessions start in.
     pub redis_db: u32,
     /// Whether links are opened at start-up rather than at the first request.

@@ -136,6 +136,13 @@ impl Reading<'_> {
                 Ok(lines) => return self.users = lines,
                 Err((place, wrong)) => return self.fault(place, Some(name), wrong),
             },
+            (Takes::Networks(_), Value::Sequence(items)) if items.iter().all(is_scalar) => {
+                let texts = items.iter().map(|item| match &item.value {
+                    Value::Scalar(text) => text.as_str(),
+                    _ => "",
+                });
+                apply(pool, known, &texts.collect::<Vec<_>>().join(" "))
+            }
             (_, Value::Scalar(text)) => apply(pool, known, text),
             (takes, other) => Err(misshapen(other.shape(), takes)),
         };
@@ -241,6 +248,10 @@ impl Reading<'_> {
             ..ConfigFault::of_file(self.file, wrong)
         });
     }
+}
+
+fn is_scalar(node: &Node) -> bool {
+    matches!(node.value, Value::Scalar(_))
 }
 
 fn unknown(name: &str) -> Wrong {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::fault::Wrong;
 pub use super::keys::KEYS;
 use super::model::{Listen, Pool};
+use super::networks::Networks;
 
 /// A key of a pool: what it takes, what it means, where it comes from.
 pub struct Key {
@@ -60,6 +61,8 @@ pub(crate) enum Takes {
     Word(&'static [Word]),
     /// Exactly two characters of one byte each.
     TwoCharacters(fn(&mut Pool, [u8; 2])),
+    /// Addresses and ranges of addresses, as one text or as a list.
+    Networks(fn(&mut Pool, Networks)),
     /// Any text but the empty one.
     Text(fn(&mut Pool, &str)),
     /// Text that is read further.
@@ -90,6 +93,7 @@ impl Takes {
                 names.join(", ")
             }
             Self::TwoCharacters(_) => "exactly two characters".into(),
+            Self::Networks(_) => "addresses, ranges such as `10.0.0.0/8`, `unix`".into(),
             Self::Text(_) => "text".into(),
             Self::Rules(_) => "rules such as `-flushall -keys +debug`".into(),
             Self::Users => "list of `\"NAME RULES…\"`".into(),

@@ -14,7 +14,7 @@ pub mod write;
 mod tests;
 
 pub use reply::{ReplyError, ReplyLimits, ReplyScanner};
-pub use request::{ProtocolError, RequestLimits, RequestScanner};
+pub use request::{OnceKnown, ProtocolError, RequestLimits, RequestScanner};
 pub use write::Writer;
 
 /// The version of RESP a connection speaks.

@@ -26,11 +26,60 @@ pub struct RequestLimits {
     pub inline: u64,
     /// The largest whole command (Redis: client-query-buffer-limit, 1 GiB); less than 4 GiB.
     pub command: u64,
+    /// What a client that has to say a password first may send once it has; `None` for others.
+    pub once_known: Option<OnceKnown>,
+}
+
+/// The limits of a client that is still unknown, once it is known: what exceeds these as well is
+/// told as to any other client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnceKnown {
+    /// See [`RequestLimits::bulk`].
+    pub bulk: u64,
+    /// See [`RequestLimits::arguments`].
+    pub arguments: u64,
+}
+
+impl RequestLimits {
+    /// The limits before a password: Redis's own, where those of the pool are not smaller.
+    pub fn of_strangers(self) -> Self {
+        let once_known = OnceKnown { bulk: self.bulk, arguments: self.arguments };
+        Self {
+            bulk: self.bulk.min(STRANGERS_BULK),
+            arguments: self.arguments.min(STRANGERS_ARGUMENTS),
+            once_known: Some(once_known),
+            ..self
+        }
+    }
+
+    #[cold]
+    fn too_many_arguments(&self, count: u64) -> ProtocolError {
+        match self.once_known {
+            Some(known) if count <= known.arguments.min(i32::MAX as u64) => {
+                ProtocolError::UnauthenticatedMultibulk
+            }
+            _ => ProtocolError::InvalidMultibulkLength,
+        }
+    }
+
+    #[cold]
+    fn too_large_bulk(&self, bulk: u64) -> ProtocolError {
+        match self.once_known {
+            Some(known) if bulk <= known.bulk => ProtocolError::UnauthenticatedBulk,
+            _ => ProtocolError::InvalidBulkLength,
+        }
+    }
 }
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        Self { bulk: 512 << 20, arguments: 1 << 20, inline: 64 << 10, command: 1 << 30 }
+        Self {
+            bulk: 512 << 20,
+            arguments: 1 << 20,
+            inline: 64 << 10,
+            command: 1 << 30,
+            once_known: None,
+        }
     }
 }
 
@@ -43,6 +92,12 @@ pub enum ProtocolError {
     /// The count after `$` is no number, negative or too large.
     #[error("Protocol error: invalid bulk length")]
     InvalidBulkLength,
+    /// More arguments than a client may send before it has said a password.
+    #[error("Protocol error: unauthenticated multibulk length")]
+    UnauthenticatedMultibulk,
+    /// A longer argument than a client may send before it has said a password.
+    #[error("Protocol error: unauthenticated bulk length")]
+    UnauthenticatedBulk,
     /// An argument does not start with `$`. (A byte above 0x7f is shown as Latin-1; Redis sends it
     /// as it came.)
     #[error("Protocol error: expected '$', got '{}'", printable(*.0))]
@@ -75,6 +130,11 @@ pub enum ProtocolError {
 fn printable(byte: u8) -> char {
     if matches!(byte, b'\r' | b'\n') { ' ' } else { char::from(byte) }
 }
+
+/// The largest bulk string of a client that has to say a password first, as in Redis.
+const STRANGERS_BULK: u64 = 16 << 10;
+/// The most arguments of one, as in Redis.
+const STRANGERS_ARGUMENTS: u64 = 10;
 
 /// The longest header line (Redis: PROTO_INLINE_MAX_SIZE).
 pub const MAX_HEADER: usize = 64 << 10;

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::Worker;
+use crate::client::origin::Origin;
 use crate::config::{Auth, CertificateUser};
 use crate::socket::Socket;
 use crate::tls::accept::accept;
@@ -36,7 +37,13 @@ impl Default for Handshakes {
 }
 
 /// Starts the handshake with a client; a session follows if it succeeds.
-pub(super) fn start(this: &Rc<RefCell<Worker>>, stream: TcpStream, pool: usize, id: u64) {
+pub(super) fn start(
+    this: &Rc<RefCell<Worker>>,
+    stream: TcpStream,
+    origin: Option<Box<Origin>>,
+    pool: usize,
+    id: u64,
+) {
     let worker = &mut *this.borrow_mut();
     let Some(acceptor) = worker.shared.certificates.of_pool(pool).acceptor() else {
         return worker.refuse_tls(pool, id, "the pool has no certificate");
@@ -48,7 +55,7 @@ pub(super) fn start(this: &Rc<RefCell<Worker>>, stream: TcpStream, pool: usize, 
         let worker = &mut *this.borrow_mut();
         worker.handshakes.under_way.remove(&id);
         match shaken {
-            Ok(stream) => worker.begin_tls(stream, pool, id),
+            Ok(stream) => worker.begin_tls(stream, origin, pool, id),
             Err(why) => worker.refuse_tls(pool, id, &why),
         }
     });
@@ -73,13 +80,12 @@ impl Worker {
             client = id,
             "TLS handshake failed, client disconnected: {why}"
         );
-        // Came and went: otherwise it would count for client_connections for ever.
-        self.counters.pools[pool].total_connections.add(1);
+        self.never_served(pool);
     }
 
-    fn begin_tls(&mut self, stream: TlsStream, pool: usize, id: u64) {
+    fn begin_tls(&mut self, stream: TlsStream, origin: Option<Box<Origin>>, pool: usize, id: u64) {
         let named = self.certificate_user(&stream, pool);
-        let Some(number) = self.add_session(Socket::Tls(Box::new(stream)), pool, id) else {
+        let Some(number) = self.add_session(Socket::Tls(Box::new(stream)), origin, pool, id) else {
             return;
         };
         match named {

@@ -89,6 +89,7 @@ impl PoolState {
                 arguments: config.max_arguments,
                 inline: config.max_inline,
                 command: config.max_command,
+                once_known: None,
             },
             reply_limits: ReplyLimits { reply: config.max_reply, nesting: config.max_nesting },
             timeout: config.timeout.map(|timeout| timeout.as_millis() as u32),

@@ -8,20 +8,30 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use super::{ClientPlace, Worker};
+use crate::client::origin::Origin;
 use crate::client::session::{Pause, Session, Special};
+use crate::client::strangers::STRANGERS_INPUT;
 use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
 use crate::shard::link::{Part, Pending};
 use crate::socket::Socket;
 
 impl Worker {
-    /// Takes in a client's connection and starts its task; returns the session's number.
-    pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) -> Option<u32> {
+    /// Takes in a client's connection and starts its task; `origin` is whom a proxy speaks for.
+    /// Returns the session's number.
+    pub fn add_session(
+        &mut self,
+        socket: Socket,
+        origin: Option<Box<Origin>>,
+        pool: usize,
+        id: u64,
+    ) -> Option<u32> {
         let this = self.this.upgrade()?;
         let is_stranger = self.begins_as_stranger(pool);
         let config = &self.pools[pool].config;
         let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
         session.heard_at = self.seconds;
+        session.origin = origin;
         self.pools[pool].mark(&mut session);
         self.pools[pool].begin_use(usize::from(session.identity));
         let number = self.sessions.insert(Box::new(session)) as u32;
@@ -46,6 +56,10 @@ impl Worker {
             self.clock.refresh();
         }
         self.resume_input(number);
+        if self.sessions[number as usize].has_commands() {
+            others_first(cx);
+            return Poll::Pending;
+        }
         self.poll_session_read(number, cx)
     }
 
@@ -82,6 +96,10 @@ impl Worker {
                     let read = socket.poll_read_onto(cx, &mut input.bytes, input.missing);
                     read.map_ok(|count| (count, true))
                 }
+                _ if session.special.has(Special::STRANGER) => {
+                    let read = socket.poll_read(cx, &mut self.scratch[..STRANGERS_INPUT]);
+                    read.map_ok(|count| (count, false))
+                }
                 _ => socket.poll_read(cx, &mut self.scratch).map_ok(|count| (count, false)),
             };
             let Poll::Ready(read) = read else {
@@ -101,7 +119,8 @@ impl Worker {
                     session.heard_at = self.seconds;
                     self.take_scratch(number, count);
                     taken += count;
-                    if taken >= self.scratch.len() {
+                    let session = &self.sessions[number as usize];
+                    if taken >= self.scratch.len() || session.has_commands() {
                         // More is waiting, or comes as fast as it is taken: the others first.
                         others_first(cx);
                         return Poll::Pending;

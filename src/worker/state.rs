@@ -110,6 +110,7 @@ impl Worker {
     /// A second has passed.
     pub(super) fn tick(&mut self) {
         self.seconds += 1;
+        self.end_lasting_strangers();
         self.sample_round_trips();
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);

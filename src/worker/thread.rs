@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::{Call, PoolState, Shared, Worker, flush, handshakes};
 use crate::admin::counters::WorkerCounters;
+use crate::client::proxied;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::route::ring::Ring;
@@ -215,19 +216,26 @@ fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) 
     let socket = match stream {
         Incoming::Tcp(stream) => tcp(stream).map(Socket::Tcp),
         Incoming::Tls(stream) => match tcp(stream) {
-            Ok(stream) => return handshakes::start(worker, stream, pool, id),
+            Ok(stream) => {
+                // A proxy in front speaks first, then the client its TLS.
+                let socket = Socket::Tcp(stream);
+                return proxied::admit(worker, socket, pool, id, move |worker, socket, origin| {
+                    if let Socket::Tcp(stream) = socket {
+                        handshakes::start(worker, stream, origin, pool, id);
+                    }
+                });
+            }
             Err(error) => Err(error),
         },
         Incoming::Unix(stream) => UnixStream::from_std(stream).map(Socket::Unix),
     };
     match socket {
-        Ok(socket) => {
-            worker.borrow_mut().add_session(socket, pool, id);
-        }
+        Ok(socket) => proxied::admit(worker, socket, pool, id, move |worker, socket, origin| {
+            worker.borrow_mut().add_session(socket, origin, pool, id);
+        }),
         Err(error) => {
             tracing::info!(client = id, %error, "client gone before it was served");
-            // Came and went: otherwise it would count for client_connections for ever.
-            worker.borrow().counters.pools[pool].total_connections.add(1);
+            worker.borrow().never_served(pool);
         }
     }
 }

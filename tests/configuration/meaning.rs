@@ -64,7 +64,8 @@ fn every_key_reaches_its_own_field() {
   users: [\"default off\"]\n  users_file: /dev/null\n  user_scripts: trust\n  commands: -keys
   protected_mode: false\n  user_requests_per_second: 40\n  user_bytes_per_second: 41
   user_connections: 42\n  address_requests_per_second: 43\n  address_bytes_per_second: 44
-  address_connections: 45\n";
+  address_connections: 45\n  authentication_timeout: 46
+  proxy_protocol_from: [10.0.0.0/8, unix]\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -83,6 +84,8 @@ fn every_key_reaches_its_own_field() {
         distribution: Distribution::Rendezvous,
         timeout: Some(milliseconds(1)),
         backlog: 2,
+        proxy_protocol_from: "10.0.0.0/8,unix".parse().ok(),
+        authentication_timeout: Some(milliseconds(46)),
         client_connections: 3,
         redis_auth: Some("secret".into()),
         auth: Some(config::Auth::Users),

@@ -24,6 +24,8 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         key_bytes: KeyBytes::Signed,
         distribution: Distribution::Ketama,
         timeout: None,
+        proxy_protocol_from: None,
+        authentication_timeout: None,
         backlog: 512,
         client_connections: 0,
         redis_auth: None,

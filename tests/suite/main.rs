@@ -19,6 +19,7 @@ mod learned;
 mod limits;
 mod one_redis;
 mod pipeline_order;
+mod proxied;
 mod pubsub;
 mod real_clients;
 mod rejoin;

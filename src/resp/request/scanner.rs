@@ -119,7 +119,7 @@ impl RequestScanner {
             },
         };
         if count > limits.arguments.min(i32::MAX as u64) {
-            return Err(ProtocolError::InvalidMultibulkLength);
+            return Err(limits.too_many_arguments(count));
         }
         self.left = count as usize;
         self.pass(length, Stage::Header);
@@ -210,7 +210,7 @@ impl RequestScanner {
             },
         };
         if bulk > limits.bulk {
-            return Err(ProtocolError::InvalidBulkLength);
+            return Err(limits.too_large_bulk(bulk));
         }
         let largest = largest_command(limits);
         let owed = 2 + (self.left - 1) * SMALLEST_BULK;

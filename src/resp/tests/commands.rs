@@ -144,7 +144,8 @@ fn a_header_that_came_in_pieces_does_not_hide_what_follows() {
 
 #[test]
 fn limits_are_the_largest_that_passes() {
-    let limits = RequestLimits { bulk: 50, arguments: 3, inline: 20, command: 80 };
+    let limits =
+        RequestLimits { bulk: 50, arguments: 3, inline: 20, command: 80, once_known: None };
     type Case<'a> = (&'a [&'a [u8]], Result<usize, ProtocolError>);
     let commands: [Case<'_>; 6] = [
         (&[&[b'x'; 50]], Ok(61)),

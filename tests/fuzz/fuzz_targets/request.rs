@@ -9,7 +9,7 @@ use circlet::resp::{
 use libfuzzer_sys::fuzz_target;
 
 /// Small, so that inputs of a few hundred bytes reach them.
-const LIMITS: RequestLimits = RequestLimits { bulk: 300, arguments: 40, inline: 200, command: 500 };
+const LIMITS: RequestLimits = RequestLimits { bulk: 300, arguments: 40, inline: 200, command: 500, once_known: None };
 
 fuzz_target!(|input: (Vec<u8>, Vec<u8>)| {
     let (cuts, bytes) = input;

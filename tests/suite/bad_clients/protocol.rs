@@ -7,7 +7,7 @@ use super::PATIENT;
 use crate::harness::{Address, Circlet, Client, Reply, Shard, eventually, pool_yaml};
 
 /// All that a server says to `bytes`, until it closes.
-fn says(address: &Address, bytes: &[u8]) -> String {
+pub fn says(address: &Address, bytes: &[u8]) -> String {
     let mut client = Client::connect(address);
     // A server that has had enough does not take all of it.
     let _ = client.try_send(bytes);

@@ -4,6 +4,7 @@
 mod absent;
 mod fleet;
 mod replies;
+mod types;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

@@ -1,12 +1,12 @@
 //! A blocking client that sends and shows bytes exactly as they are.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -66,6 +66,21 @@ impl Client {
     pub fn sender(&self) -> Client {
         let stream = self.stream.get_ref().try_clone().expect("a spare file");
         Client { stream: BufReader::with_capacity(0, stream) }
+    }
+
+    /// The address that the other side sees, of a TCP connection.
+    pub fn local_address(&self) -> SocketAddr {
+        match self.stream.get_ref() {
+            Stream::Tcp(stream) => stream.local_addr().expect("it is connected"),
+            _ => panic!("no plain TCP connection"),
+        }
+    }
+
+    /// Lets the kernel keep no more than a few KiB of what comes.
+    pub fn receive_little(&self) {
+        if let Stream::Tcp(stream) = self.stream.get_ref() {
+            set_socket_recv_buffer_size(stream, 4096).expect("a TCP socket");
+        }
     }
 
     /// How long a read or a write may wait.

@@ -50,6 +50,9 @@ fn ten_thousand_wrong_passwords_cost_the_shards_no_connection() {
     assert_eq!(say(&mut guessers[0], "AUTH ann secret"), Reply::ok());
     let long = "x".repeat(100_000);
     let refused = guessers[1].command(&["AUTH", "ann", &long]);
+    assert_eq!(refused.error(), Some("ERR Protocol error: unauthenticated bulk length"));
+    let long = "x".repeat(16_384);
+    let refused = guessers[2].command(&["AUTH", "ann", &long]);
     assert!(refused.error().is_some_and(|text| text.starts_with("WRONGPASS")));
 }
 
