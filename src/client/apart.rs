@@ -44,6 +44,9 @@ impl Worker {
             if worker.is_held(number, spec) {
                 return IfWanted;
             }
+            if special.has(Special::LATE) && worker.refuses_late(number, spec, request) {
+                return IfWanted;
+            }
             if special.has(Special::DISPLACED) {
                 worker.note_displaced(number, spec, request);
             }

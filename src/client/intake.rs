@@ -48,7 +48,9 @@ impl Worker {
             return;
         }
         if let Some(input) = session.input.take_if(|input| input.missing == 0) {
+            self.begin_waited(number, input.arrived_at);
             self.take_commands(number, &input.bytes, input.scanner);
+            self.end_waited(number);
         }
     }
 
@@ -126,7 +128,8 @@ impl Worker {
         let room = bytes.len() + missing.min(ROOM_AHEAD);
         let mut kept = BytesMut::with_capacity(room);
         kept.extend_from_slice(bytes);
-        let input = Input { scanner, bytes: kept, missing: missing.max(1) };
+        let (missing, arrived_at) = (missing.max(1), Some(self.clock.arrival()));
+        let input = Input { scanner, bytes: kept, missing, arrived_at };
         self.sessions[number as usize].input = Some(Box::new(input));
         self.pause_if_full(number);
     }
@@ -134,7 +137,8 @@ impl Worker {
     fn keep_for_later(&mut self, number: u32, bytes: &[u8], scanner: RequestScanner) {
         let session = &mut self.sessions[number as usize];
         if !session.closing {
-            let input = Input { scanner, bytes: bytes.into(), missing: 0 };
+            let arrived_at = Some(self.clock.arrival());
+            let input = Input { scanner, bytes: bytes.into(), missing: 0, arrived_at };
             session.input = Some(Box::new(input));
         }
     }

@@ -16,6 +16,7 @@ pub mod hold;
 pub mod info;
 pub mod intake;
 mod iteration;
+mod late;
 mod learned;
 pub mod listener;
 pub mod local;

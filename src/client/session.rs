@@ -96,6 +96,8 @@ impl Special {
     pub const HELD: Self = Self(32);
     /// Keys of the pool live elsewhere than at home: a shard is out or on its way back.
     pub const DISPLACED: Self = Self(64);
+    /// What it says now arrived longer ago than the pool's `timeout`.
+    pub const LATE: Self = Self(512);
 
     /// Whether any mark is there.
     #[inline(always)]
@@ -196,6 +198,9 @@ pub struct Input {
     pub bytes: BytesMut,
     /// At least so many bytes are missing; 0 when whole commands may wait.
     pub missing: usize,
+    /// When whole commands that wait arrived, in milliseconds of the worker's clock. `None` where
+    /// they wait for something that was wanted (BLPOP, CLIENT PAUSE): that is no delay of theirs.
+    pub arrived_at: Option<u32>,
 }
 
 impl Session {

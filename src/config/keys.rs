@@ -61,8 +61,8 @@ pub static KEYS: &[Key] = &[
         takes: Takes::Milliseconds(INT, |pool, time| {
             pool.timeout = (!time.is_zero()).then_some(time);
         }),
-        meaning: "How long a request may wait for its reply, from when it is queued; 0 waits for ever.",
-        twemproxy: "",
+        meaning: "How long a request may wait for its reply, from when it was read; then its client is told so and a late reply is dropped, while the other requests on the link go on. 0 waits for ever.",
+        twemproxy: "Fails all requests on the connection.",
     },
     Key {
         name: "backlog",

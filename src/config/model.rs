@@ -32,7 +32,7 @@ pub struct Pool {
     pub key_bytes: KeyBytes,
     /// How a hash becomes a shard.
     pub distribution: Distribution,
-    /// How long a request may wait for its reply, from when it is queued. `None` waits for ever.
+    /// How long a request may wait for its reply, from when it was read. `None` waits for ever.
     pub timeout: Option<Duration>,
     /// The length of the listen queue.
     pub backlog: u32,

@@ -11,6 +11,7 @@
 //! flush task runs after all tasks that were ready in the same turn of the loop, so that each
 //! connection is written to once for all of them.
 
+mod deadlines;
 mod flush;
 mod hubs;
 mod identities;

@@ -53,6 +53,7 @@ impl Worker {
             match read {
                 Ok((0, _)) => self.fail_link(number, LinkFault::Closed),
                 Ok((count, in_place)) => {
+                    link.silent_since = None;
                     let counters = &self.counters.pools[link.pool].shards[link.shard];
                     counters.response_bytes.add(count as u64);
                     if in_place {

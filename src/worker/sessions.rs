@@ -127,7 +127,13 @@ impl Worker {
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
             let is_heard =
                 matches!(session.pause, Pause::Blocked | Pause::Subscribing | Pause::Held);
-            if !is_heard || kept >= PAUSE_AT_INPUT {
+            if !is_heard {
+                return Poll::Pending;
+            }
+            if let Some(input) = &mut session.input {
+                input.arrived_at = None;
+            }
+            if kept >= PAUSE_AT_INPUT {
                 return Poll::Pending;
             }
             match ready!(socket.poll_read(cx, &mut self.scratch)) {
@@ -269,7 +275,7 @@ impl Worker {
                 }
             }
             Part::Select => self.selected(pending.session, pending.sequence, frame),
-            Part::Unclaimed => {}
+            Part::Unclaimed | Part::TimedOut => {}
             Part::Asked => self.tell_asker(pending, &frame),
             Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
             Part::Published => self.count_published(pending, frame),

@@ -170,11 +170,12 @@ impl Ready {
 pub struct Clock {
     started: Instant,
     now: u32,
+    arrival: u32,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { started: Instant::now(), now: 0 }
+        Self { started: Instant::now(), now: 0, arrival: 0 }
     }
 }
 
@@ -185,9 +186,22 @@ impl Clock {
         self.now
     }
 
+    /// When the command that is handled now arrived; the last `refresh` for what circlet asks of
+    /// itself.
+    #[inline]
+    pub fn arrival(&self) -> u32 {
+        self.arrival
+    }
+
     /// Reads the time.
     pub fn refresh(&mut self) {
         self.now = self.started.elapsed().as_millis() as u32;
+        self.arrival = self.now;
+    }
+
+    /// The commands that are handled next arrived at `moment`, which may be a while ago.
+    pub fn set_arrival(&mut self, moment: u32) {
+        self.arrival = moment;
     }
 }
 

@@ -6,6 +6,7 @@ mod bad_shards;
 mod blocking;
 mod clients;
 mod cluster;
+mod deadlines;
 mod demo;
 mod ejection;
 mod every_command;
