@@ -36,7 +36,7 @@
 //! | [`shard`] | a Redis behind us: link, greeting, heartbeat, health |
 //! | [`reply`] | places kept for replies in the order of the commands, and merging |
 //! | [`subscription`] | publish and subscribe: who listens to what, what shards were asked for |
-//! | [`outbox`], [`socket`] | bytes that wait to be written, and what they are written to |
+//! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`demo`] | three shards of our own to try circlet with |
@@ -80,4 +80,5 @@ pub mod server;
 pub mod shard;
 pub mod socket;
 pub mod subscription;
+pub mod tcp;
 pub mod worker;

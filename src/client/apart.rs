@@ -47,6 +47,9 @@ impl Worker {
             if special.has(Special::LATE) && worker.refuses_late(number, spec, request) {
                 return IfWanted;
             }
+            if special.has(Special::HEAVY) && !worker.settle_lane(number, whole.is_none()) {
+                return IfWanted;
+            }
             if special.has(Special::DISPLACED) {
                 worker.note_displaced(number, spec, request);
             }

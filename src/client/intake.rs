@@ -6,7 +6,7 @@ use super::apart::Told;
 use super::session::{Input, Pause};
 use crate::reply::slots::Frame;
 use crate::resp::{ProtocolError, Request, RequestScanner, Scan, Writer, inline};
-use crate::worker::Worker;
+use crate::worker::{HEAVY, Worker};
 
 impl Worker {
     /// Handles `count` bytes in the scratch buffer, after those that came earlier.
@@ -63,6 +63,10 @@ impl Worker {
             Ok(Scan::Done(_)) => {
                 // No more was read than the command still needed: it is all there is.
                 let bytes = input.bytes.freeze();
+                let is_heavy = bytes.len() >= HEAVY;
+                if is_heavy {
+                    self.expect_heavy(number);
+                }
                 self.command(number, &Request::new(&bytes, input.scanner.args()), Some(&bytes));
                 if self.sessions[number as usize].pause.comes_again() {
                     return self.keep_for_later(number, &bytes, RequestScanner::default());

@@ -22,6 +22,10 @@ pub struct Session {
     pub pool: u16,
     /// Index of the pool's identity that its commands travel as.
     pub identity: u16,
+    /// Which of its identity's links to a shard its commands travel on.
+    pub lane: u16,
+    /// Commands since the last that was heavy, while it is not known to be light.
+    pub light_commands: u16,
     /// The version of RESP that it speaks.
     pub protocol: Protocol,
     /// What sets it apart from most: 0, or marks of [`Special`].
@@ -96,6 +100,8 @@ impl Special {
     pub const HELD: Self = Self(32);
     /// Keys of the pool live elsewhere than at home: a shard is out or on its way back.
     pub const DISPLACED: Self = Self(64);
+    /// It was heavy lately, so that the lane of its next command is to be looked at.
+    pub const HEAVY: Self = Self(1024);
     /// What it says now arrived longer ago than the pool's `timeout`.
     pub const LATE: Self = Self(512);
 
@@ -210,6 +216,8 @@ impl Session {
             id,
             pool: pool as u16,
             identity: 0,
+            lane: 0,
+            light_commands: 0,
             protocol: Protocol::Resp2,
             db,
             special: if authenticated { Special::NONE } else { Special::STRANGER },

@@ -66,6 +66,8 @@ pub struct Link {
     pub request_bytes: u64,
     /// Whose it is.
     pub owner: Owner,
+    /// Whether it is in the lane of sessions with large requests or replies.
+    pub is_heavy: bool,
     /// Whether its oldest request may wait longer than the pool's `timeout`: it is a blocking one.
     pub patient: bool,
     /// What the shard calls the connection (CLIENT ID), once it was asked; for links that wait.
@@ -200,6 +202,7 @@ impl Link {
             requests: 0,
             request_bytes: 0,
             owner: Owner::Shared,
+            is_heavy: false,
             patient: false,
             client_id: None,
             is_marked: false,

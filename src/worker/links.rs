@@ -17,6 +17,9 @@ impl Worker {
     /// Opens the links of the pool's first identity, as `preconnect` wants.
     pub(crate) fn preconnect(&mut self, pool: usize) {
         for place in 0..self.pools[pool].identities[0].links.len() {
+            if self.pools[pool].is_heavy_place(place) {
+                continue;
+            }
             let number = self.add_link(pool, 0, place);
             let _ = self.links[number as usize].prepare();
         }
@@ -26,7 +29,8 @@ impl Worker {
         let shard = place / self.pools[pool].lanes();
         let limit = self.pools[pool].config.link_output_limit as usize;
         let links = &self.pools[pool].identities[identity];
-        let link = Link::new(pool, shard, links.identity.clone(), limit);
+        let mut link = Link::new(pool, shard, links.identity.clone(), limit);
+        link.is_heavy = self.pools[pool].is_heavy_place(place);
         let number = self.start_link(link);
         self.pools[pool].identities[identity].links[place] = Some(number);
         number
@@ -221,7 +225,8 @@ impl Worker {
     fn reconnect_live(&mut self, pool: usize) {
         for (_, link) in &mut self.links {
             let is_live = self.pools[pool].health[link.shard].state == State::Live;
-            let is_idle = link.owner == Owner::Shared && matches!(link.state, LinkState::Idle);
+            let is_native = link.owner == Owner::Shared && !link.is_heavy;
+            let is_idle = is_native && matches!(link.state, LinkState::Idle);
             if link.pool == pool && is_live && is_idle {
                 let _ = link.prepare();
             }

@@ -15,6 +15,8 @@ mod deadlines;
 mod flush;
 mod hubs;
 mod identities;
+mod idle;
+mod lanes;
 mod links;
 mod loans;
 mod pairing;
@@ -28,6 +30,7 @@ mod subscriptions;
 mod thread;
 
 pub use identities::{IdentityLinks, MAX_IDENTITIES};
+pub(crate) use lanes::HEAVY;
 pub use loans::Loan;
 pub use pool::PoolState;
 pub use private::PrivateLink;

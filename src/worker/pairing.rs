@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::Worker;
 use super::sessions::{READ_IN_PLACE, make_room, others_first};
+use super::{HEAVY, Worker};
 use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
 use crate::shard::connect::{self, Target};
@@ -90,7 +90,12 @@ impl Worker {
                         link.partial = Some(partial);
                     }
                     // The scanner says so again.
-                    _ => self.pair(number, &partial.bytes, partial.scanner),
+                    _ => {
+                        if partial.bytes.len() >= HEAVY {
+                            self.note_heavy_reply(number);
+                        }
+                        self.pair(number, &partial.bytes, partial.scanner);
+                    }
                 }
             }
         }
@@ -140,6 +145,9 @@ impl Worker {
         match partial.scanner.scan(&partial.bytes, &limits) {
             Ok(Scan::Done(len)) if len == partial.bytes.len() => {
                 self.counters.pools[link.pool].shards[link.shard].responses.add(1);
+                if len >= HEAVY {
+                    self.note_heavy_reply(number);
+                }
                 self.pair_one(number, Frame::Large(partial.bytes.freeze()));
             }
             Ok(Scan::Done(_)) => unreachable!("no more was read than the reply still needed"),

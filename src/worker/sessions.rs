@@ -22,6 +22,7 @@ impl Worker {
         let config = &self.pools[pool].config;
         let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
         session.heard_at = self.seconds;
+        session.lane = self.pools[pool].native_lane(id);
         self.pools[pool].mark(&mut session);
         self.pools[pool].begin_use(usize::from(session.identity));
         let number = self.sessions.insert(Box::new(session)) as u32;

@@ -54,6 +54,8 @@ pub struct Worker {
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
+    /// Where the next look for idle sessions begins.
+    pub(super) idle_from: usize,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -90,6 +92,7 @@ impl Worker {
                 split: SplitBuffers::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
+                idle_from: 0,
                 index,
                 shared,
                 this: this.clone(),

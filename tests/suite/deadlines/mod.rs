@@ -3,8 +3,10 @@
 
 mod health;
 mod kinds;
+mod lanes;
 mod links;
 mod requests;
+mod sockets;
 
 use std::time::Duration;
 
