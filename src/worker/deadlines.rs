@@ -153,3 +153,6 @@ fn take_overdue(link: &mut Link, now: u32, timeout: u32) -> (Vec<Pending>, usize
 /// A shard that answers, but later than anybody waits, works for nobody: with the connection it
 /// drops what it has not begun. Two pipelines as long as `client_pipeline_limit` lets them be.
 const MOST_TIMED_OUT: usize = 8192;
+
+#[cfg(test)]
+mod tests;

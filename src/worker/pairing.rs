@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::sessions::{READ_IN_PLACE, make_room, others_first};
+use super::sessions::{READ_AT_MOST, READ_IN_PLACE, make_room, others_first};
 use super::{HEAVY, Worker};
 use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
@@ -56,16 +56,16 @@ impl Worker {
                     link.silent_since = None;
                     let counters = &self.counters.pools[link.pool].shards[link.shard];
                     counters.response_bytes.add(count as u64);
-                    if in_place {
-                        self.take_reply_in_place(number);
-                    } else {
-                        self.take_replies(number, count);
-                        taken += count;
-                        if taken >= self.scratch.len() {
-                            // A shard that sends as fast as it is read must not hold up others.
-                            others_first(cx);
-                            return Poll::Pending;
-                        }
+                    let enough = if in_place { READ_AT_MOST } else { self.scratch.len() };
+                    match in_place {
+                        true => self.take_reply_in_place(number),
+                        false => self.take_replies(number, count),
+                    }
+                    taken += count;
+                    if taken >= enough {
+                        // A shard that sends as fast as it is read must not hold up others.
+                        others_first(cx);
+                        return Poll::Pending;
                     }
                 }
                 Err(error) => self.fail_link(number, LinkFault::of_io(&error)),

@@ -88,9 +88,14 @@ impl Worker {
                     self.counters.pools[usize::from(session.pool)].client_eof.add(1);
                     self.finish_session(number);
                 }
-                Ok((_, true)) => {
+                Ok((count, true)) => {
                     session.heard_at = self.seconds;
                     self.take_in_place(number);
+                    taken += count;
+                    if taken >= READ_AT_MOST {
+                        others_first(cx);
+                        return Poll::Pending;
+                    }
                 }
                 Ok((count, false)) => {
                     session.heard_at = self.seconds;
@@ -329,6 +334,8 @@ pub(super) fn make_room(bytes: &mut BytesMut, missing: usize) -> usize {
 
 /// From this many missing bytes on, a command or reply is read right behind what came of it.
 pub(crate) const READ_IN_PLACE: usize = 16 * 1024;
+/// So much of something large is read before the others' turn.
+pub(super) const READ_AT_MOST: usize = 1024 * 1024;
 /// How much a buffer for something large grows at least.
 const GROW_AT_LEAST: usize = 1024 * 1024;
 /// So much is read ahead of a client whose last command waits.
