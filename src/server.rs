@@ -27,13 +27,17 @@ use crate::shard::inquiry::Told;
 use crate::shard::lessons::Lessons;
 use crate::shard::monitor::Monitor;
 use crate::shard::scripts::ScriptCache;
+use crate::tls::TlsError;
+use crate::tls::keeper::Certificates;
 use crate::worker::{self, Handle, Incoming, Message, Setup, Shared};
 
 /// A proxy that listens already and serves once it is run.
 pub struct Server {
     pools: Vec<Arc<Pool>>,
     rings: Vec<Arc<Ring>>,
-    listeners: Vec<Listener>,
+    /// Each with the index of its pool.
+    listeners: Vec<(usize, Listener)>,
+    certificates: Arc<Certificates>,
     workers: Vec<Handle>,
     monitor: Monitor,
     failures: UnboundedReceiver<Failure>,
@@ -65,6 +69,9 @@ pub enum StartError {
     /// A pool's address cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// A certificate or key does not do.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system has no thread or no descriptor to give.
     #[error("cannot start a worker thread: {0}; fewer `threads` or higher limits may help")]
     Worker(#[from] io::Error),
@@ -74,16 +81,20 @@ impl Server {
     /// Opens the listening sockets and starts the workers. Must be called within a tokio runtime
     /// with IO and time.
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
-        let monitor = Monitor::new(&config);
+        let certificates = Arc::new(Certificates::load(&config)?);
+        let monitor = Monitor::new(&config, &certificates);
         let stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
-        let opened: Result<Vec<Listener>, ListenError> =
-            pools.iter().map(|pool| Listener::open(pool)).collect();
+        let mut listeners = Vec::new();
+        for (index, pool) in pools.iter().enumerate() {
+            listeners.extend(Listener::open(pool)?.into_iter().map(|opened| (index, opened)));
+        }
         let (report, failures) = unbounded_channel();
         let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
         let mut server = Self {
-            listeners: opened?,
+            listeners,
+            certificates,
             workers: Vec::new(),
             pools,
             rings,
@@ -95,7 +106,12 @@ impl Server {
         let (inboxes, outboxes): (Vec<_>, Vec<_>) =
             (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
         let scripts = server.pools.iter().map(|pool| ScriptCache::new(pool.script_cache)).collect();
-        let shared = Arc::new(Shared::new(inboxes.clone(), scripts, server.monitor.doors()));
+        let shared = Arc::new(Shared::new(
+            inboxes.clone(),
+            scripts,
+            server.monitor.doors(),
+            server.certificates(),
+        ));
         for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
             server.stats.add_worker(Arc::clone(&counters));
@@ -109,7 +125,24 @@ impl Server {
 
     /// The TCP port of pool `index`, for programs that listen on port 0.
     pub fn port(&self, index: usize) -> Option<u16> {
-        self.listeners[index].port()
+        self.port_where(index, false)
+    }
+
+    /// The port of pool `index` where clients speak TLS.
+    pub fn tls_port(&self, index: usize) -> Option<u16> {
+        self.port_where(index, true)
+    }
+
+    fn port_where(&self, index: usize, speaks_tls: bool) -> Option<u16> {
+        let mut listeners = self.listeners.iter();
+        let found = listeners
+            .find(|(pool, listener)| *pool == index && listener.speaks_tls() == speaks_tls);
+        found.and_then(|(_, listener)| listener.port())
+    }
+
+    /// The certificates, to be read again when one wishes; they are as well when files change.
+    pub fn certificates(&self) -> Arc<Certificates> {
+        Arc::clone(&self.certificates)
     }
 
     /// What the stats port tells.
@@ -119,13 +152,14 @@ impl Server {
 
     /// Serves until `shutdown` completes, then ends all sessions and workers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { pools, rings, listeners, workers, mut monitor, failures, max_clients, .. } =
-            self;
+        let Self { pools, rings, listeners, certificates, workers, .. } = self;
+        let Self { mut monitor, failures, max_clients, .. } = self;
         let accepted = vec![0; pools.len()];
         let desk = Desk { pools, workers, accepted, next_id: 1, max_clients };
         let desk = Rc::new(RefCell::new(desk));
         let tasks = LocalSet::new();
-        for (pool, listener) in listeners.into_iter().enumerate() {
+        tasks.spawn_local(certificates.watch());
+        for (pool, listener) in listeners {
             tasks.spawn_local(accept(listener, pool, Rc::clone(&desk)));
         }
         if let Some(told) = monitor.take_told() {
@@ -223,6 +257,8 @@ fn refuse(stream: Incoming) {
     let _ = match stream {
         Incoming::Tcp(mut stream) => stream.write_all(TOO_MANY_CLIENTS),
         Incoming::Unix(mut stream) => stream.write_all(TOO_MANY_CLIENTS),
+        // Before the handshake nothing can be said.
+        Incoming::Tls(_) => Ok(()),
     };
 }
 

@@ -1,8 +1,9 @@
-//! A stream socket, TCP or unix, as workers use it.
+//! A stream socket, TCP, unix or TLS, as workers use it.
 //!
 //! Reads go through `poll_read`: a read that comes back short tells the runtime that the socket
 //! is drained, so the next one costs no system call. Writes are tried at once and only wait
-//! when the kernel's buffer is full.
+//! when the kernel's buffer is full. A TLS connection keeps what the kernel does not take of records
+//! that are encrypted already: only after [`Socket::try_flush`] is all gone that was written.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -14,6 +15,8 @@ use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::tls::stream::TlsStream;
+
 /// A connected stream socket.
 #[derive(Debug)]
 pub enum Socket {
@@ -21,6 +24,8 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A unix socket.
     Unix(UnixStream),
+    /// A TCP connection that speaks TLS.
+    Tls(Box<TlsStream>),
 }
 
 impl Socket {
@@ -34,6 +39,7 @@ impl Socket {
         let polled = match self {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut read),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut read),
+            Self::Tls(stream) => return stream.poll_read(cx, buffer),
         };
         polled.map_ok(|()| read.filled().len())
     }
@@ -49,41 +55,62 @@ impl Socket {
         match self {
             Self::Tcp(stream) => tokio_util::io::poll_read_buf(Pin::new(stream), cx, &mut limited),
             Self::Unix(stream) => tokio_util::io::poll_read_buf(Pin::new(stream), cx, &mut limited),
+            Self::Tls(stream) => stream.poll_read_onto(cx, buffer, limit),
         }
     }
 
     /// Writes what the kernel takes at once.
-    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_write(bytes),
             Self::Unix(stream) => stream.try_write(bytes),
+            Self::Tls(stream) => stream.try_write_vectored(&[IoSlice::new(bytes)]),
         }
     }
 
     /// Writes what the kernel takes at once of several slices.
-    pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn try_write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_write_vectored(slices),
             Self::Unix(stream) => stream.try_write_vectored(slices),
+            Self::Tls(stream) => stream.try_write_vectored(slices),
+        }
+    }
+
+    /// Writes what was taken already and waits here; `Ok(true)` when nothing is left.
+    #[inline]
+    pub fn try_flush(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(true),
+            Self::Tls(stream) => stream.try_flush(),
+        }
+    }
+
+    /// The TCP connection, if it is one or runs over one.
+    pub fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.tcp()),
+            Self::Unix(_) => None,
         }
     }
 
     /// The address of the other side and our own, as Redis writes them in CLIENT LIST.
     pub fn addresses(&self) -> (String, String) {
-        match self {
-            Self::Tcp(stream) => {
-                let shown = |address: io::Result<SocketAddr>| {
-                    address.map_or_else(|_| String::new(), |address| address.to_string())
-                };
-                (shown(stream.peer_addr()), shown(stream.local_addr()))
-            }
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.tcp(),
             Self::Unix(stream) => {
                 let own = stream.local_addr().ok();
                 let path = own.as_ref().and_then(|address| address.as_pathname());
                 let shown = path.map_or_else(String::new, |path| format!("{}:0", path.display()));
-                (shown.clone(), shown)
+                return (shown.clone(), shown);
             }
-        }
+        };
+        let shown = |address: io::Result<SocketAddr>| {
+            address.map_or_else(|_| String::new(), |address| address.to_string())
+        };
+        (shown(stream.peer_addr()), shown(stream.local_addr()))
     }
 
     /// The number of its file descriptor, as CLIENT LIST tells it.
@@ -91,6 +118,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.as_raw_fd(),
             Self::Unix(stream) => stream.as_raw_fd(),
+            Self::Tls(stream) => stream.tcp().as_raw_fd(),
         }
     }
 
@@ -99,6 +127,7 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(cx),
             Self::Unix(stream) => stream.poll_write_ready(cx),
+            Self::Tls(stream) => stream.tcp().poll_write_ready(cx),
         }
     }
 }

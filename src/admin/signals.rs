@@ -41,14 +41,17 @@ impl Signals {
 
     /// Answers signals until one of them ends the process, and returns that one's name.
     ///
-    /// TTIN and TTOU turn the log level, HUP reopens the log's file, USR1 and USR2 are logged; INT
-    /// and TERM end.
-    pub async fn until_stopped(&mut self, logging: &Logging) -> &'static str {
+    /// TTIN and TTOU turn the log level, HUP reopens the log's file and calls `reload`, USR1 and
+    /// USR2 are logged; INT and TERM end.
+    pub async fn until_stopped(&mut self, logging: &Logging, reload: impl Fn()) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.int.recv() => return "SIGINT",
                 _ = self.term.recv() => return "SIGTERM",
-                _ = self.hup.recv() => reopen(logging),
+                _ = self.hup.recv() => {
+                    reopen(logging);
+                    reload();
+                }
                 _ = self.ttin.recv() => {
                     let level = logging.level_up();
                     info!("signal {SIGTTIN} (SIGTTIN) received, up logging level to {level}");

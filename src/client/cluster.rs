@@ -69,7 +69,7 @@ struct Node {
 
 impl Node {
     fn new(pool: &Pool, address: Option<SocketAddr>) -> Self {
-        let identity = format!("{}\0{:?}", pool.name, pool.listen);
+        let identity = format!("{}\0{:?}", pool.name, pool.address());
         Self {
             id: digits("node", &identity),
             shard_id: digits("shard", &identity),
@@ -93,10 +93,7 @@ fn digits(kind: &str, identity: &str) -> String {
 }
 
 fn own_address(socket: &Socket) -> Option<SocketAddr> {
-    match socket {
-        Socket::Tcp(stream) => stream.local_addr().ok(),
-        Socket::Unix(_) => None,
-    }
+    socket.tcp()?.local_addr().ok()
 }
 
 fn answer(node: &Node, request: &Request<'_>, writer: &mut Writer<'_>) {

@@ -114,9 +114,9 @@ fn server(worker: &Worker, number: u32, own: &mut Own) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let uptime = shared.started.elapsed().as_secs();
     let executable = std::env::current_exe().unwrap_or_default();
-    let port = match worker.pool_of(number).config.listen {
-        Listen::Tcp { port, .. } => port,
-        Listen::Unix { .. } => 0,
+    let port = match worker.pool_of(number).config.address() {
+        Some(Listen::Tcp { port, .. }) => *port,
+        Some(Listen::Unix { .. }) | None => 0,
     };
     let fields = [
         ("redis_mode", cluster::mode(&worker.pool_of(number).config).to_owned()),

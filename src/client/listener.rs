@@ -17,6 +17,8 @@ use crate::worker::Incoming;
 pub enum Listener {
     /// Listens on a TCP address.
     Tcp(TcpListener),
+    /// Listens on a TCP address where clients speak TLS.
+    Tls(TcpListener),
     /// Listens on a path.
     Unix(UnixListener, PathBuf),
 }
@@ -31,12 +33,23 @@ pub struct ListenError {
 }
 
 impl Listener {
-    /// Opens the pool's socket as its configuration says. Must be called within a runtime.
-    pub fn open(pool: &Pool) -> Result<Self, ListenError> {
-        let (address, opened) = match &pool.listen {
+    /// Opens the pool's sockets as its configuration says, the one for TLS last. Must be called
+    /// within a runtime.
+    pub fn open(pool: &Pool) -> Result<Vec<Self>, ListenError> {
+        let plain = pool.listen.as_ref().map(|listen| Self::open_at(pool, listen, Self::Tcp));
+        let tls = pool.tls.listen.as_ref().map(|listen| Self::open_at(pool, listen, Self::Tls));
+        plain.into_iter().chain(tls).collect()
+    }
+
+    fn open_at(
+        pool: &Pool,
+        listen: &Listen,
+        tcp: fn(TcpListener) -> Self,
+    ) -> Result<Self, ListenError> {
+        let (address, opened) = match listen {
             Listen::Tcp { host, port } => {
                 let opened = open_tcp(host, *port, pool.backlog, pool.reuseport);
-                (format!("{host}:{port}"), opened.map(Self::Tcp))
+                (format!("{host}:{port}"), opened.map(tcp))
             }
             Listen::Unix { path, permissions } => {
                 let opened = open_unix(path, *permissions, pool.backlog);
@@ -49,15 +62,23 @@ impl Listener {
     /// The port, of a TCP socket.
     pub fn port(&self) -> Option<u16> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Tcp(listener) | Self::Tls(listener) => {
+                listener.local_addr().ok().map(|address| address.port())
+            }
             Self::Unix(..) => None,
         }
+    }
+
+    /// Whether clients speak TLS there.
+    pub fn speaks_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 
     /// The next client's connection.
     pub async fn accept(&self) -> io::Result<Incoming> {
         match self {
             Self::Tcp(listener) => Ok(Incoming::Tcp(listener.accept().await?.0.into_std()?)),
+            Self::Tls(listener) => Ok(Incoming::Tls(listener.accept().await?.0.into_std()?)),
             Self::Unix(listener, _) => Ok(Incoming::Unix(listener.accept().await?.0.into_std()?)),
         }
     }

@@ -26,7 +26,7 @@ pub struct SplitBuffers {
 }
 
 /// The positions of a command's keys.
-pub(crate) fn positions(spec: &Spec, request: &Request<'_>) -> Result<KeyPositions, KeyError> {
+pub fn positions(spec: &Spec, request: &Request<'_>) -> Result<KeyPositions, KeyError> {
     let mut found = KeyPositions::new();
     keys::find(spec, request, &mut found)?;
     Ok(found)
@@ -111,7 +111,7 @@ impl SplitBuffers {
 
 /// The parts of a command that is split over these shards of its keys, each with its shard, and how
 /// their replies become one.
-pub(crate) fn parts(
+pub fn parts(
     spec: &Spec,
     request: &Request<'_>,
     keys: &[u32],

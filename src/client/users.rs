@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use zeroize::Zeroizing;
 
 use super::procedure::Steps;
 use super::session::Special;
@@ -171,7 +172,7 @@ impl Worker {
         let Some(shard) = self.pool_of(number).any_shard() else {
             return self.refuse_nobody_in(number);
         };
-        let mut request = Vec::new();
+        let mut request = Zeroizing::new(Vec::with_capacity(LONGEST_SECRET + 64));
         write::command(&mut request, auth);
         self.run_procedure(number, move |steps| async move {
             let answer = steps
@@ -256,7 +257,7 @@ impl Worker {
         }
         let last = request.len() - 1;
         let name = if last == 2 { request.arg(1) } else { b"default" };
-        let user = User { name: name.to_vec(), password: request.arg(last).to_vec() };
+        let user = User { name: name.to_vec(), password: request.arg(last).into() };
         let args: Vec<&[u8]> = request.args().collect();
         self.authenticate_by_shard(number, user, &args, |worker, number, user| {
             let identity = Identity { user: Some(user), ..worker.identity_of(number).clone() };

@@ -34,6 +34,16 @@ pub(crate) fn listen(text: &str) -> Result<Listen, Wrong> {
     Ok(Listen::Tcp { host: self::host(host, LISTEN_FORM)?, port })
 }
 
+/// `host:port`.
+pub(crate) fn listen_tcp(text: &str) -> Result<Listen, Wrong> {
+    match listen(text)? {
+        Listen::Unix { .. } => {
+            Err(Wrong::new(format!("{text:?} is a unix socket"), "write host:port"))
+        }
+        tcp => Ok(tcp),
+    }
+}
+
 fn listen_unix(text: &str) -> Result<Listen, Wrong> {
     let (path, permissions) = match text.rsplit_once(' ') {
         Some((path, permissions)) => (path.trim_end(), Some(octal(permissions)?)),

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool};
+use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Pool};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
+use super::tls::Tls;
 use super::value;
 
 /// What to do about a pool of memcached.
@@ -28,7 +29,8 @@ pub(crate) fn default_pool(name: &str) -> Pool {
 pub(crate) fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong> {
     match &key.takes {
         Takes::Servers => return Err(misshapen("a single value", &key.takes)),
-        Takes::Listen => pool.listen = address::listen(text)?,
+        Takes::Listen(set) => set(pool, address::listen(text)?),
+        Takes::ListenTcp(set) => set(pool, address::listen_tcp(text)?),
         Takes::RedisOnly => redis_only(text)?,
         Takes::Boolean(set) => set(pool, value::boolean(text)?),
         Takes::Integer(range, set) => set(pool, value::integer(text, range)?),
@@ -80,7 +82,7 @@ fn two_characters(text: &str) -> Result<[u8; 2], Wrong> {
 fn blank(name: &str) -> Pool {
     Pool {
         name: name.to_owned(),
-        listen: Listen::Unix { path: Default::default(), permissions: None },
+        listen: None,
         servers: Vec::new(),
         hash: Hash::Fnv1a64,
         hash_tag: None,
@@ -124,6 +126,7 @@ fn blank(name: &str) -> Pool {
         private_links: 0,
         script_cache: 0,
         client_pipeline_limit: 0,
+        tls: Tls::default(),
     }
 }
 

@@ -135,5 +135,6 @@ All of twemproxy's: `-h` `-V` `-t` `-d` `-D` `-v` `-o` `-c` `-s` `-a` `-i` `-p` 
 effect, circlet has no mbufs. `-t` tests the file and tells its faults; exit code 0 or 1. A bad
 option prints the usage and ends with 1.
 
-Signals: TTIN and TTOU turn the log level up and down, HUP opens the log's file anew.
+Signals: TTIN and TTOU turn the log level up and down, HUP opens the log's file anew and
+reads certificates again.
 ";

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::model::{Auth, CrossShard, Distribution, Ejection, Hash, KeyBytes};
 use super::reference::{Key, Takes, Without, Word};
+use super::tls::{AuthClients, CertificateUser, Protocols, VerifyShard};
 
 /// Where twemproxy keeps the number in a C `int`.
 const INT: RangeInclusive<u64> = 0..=i32::MAX as u64;
@@ -15,8 +16,8 @@ const NEW: &str = "twemproxy has no such key.";
 pub static KEYS: &[Key] = &[
     Key {
         name: "listen",
-        default: Without::Required,
-        takes: Takes::Listen,
+        default: Without::Derived("required, unless `tls_listen` is written"),
+        takes: Takes::Listen(|pool, listen| pool.listen = Some(listen)),
         meaning: "Where clients connect. Permissions of a unix socket are octal, at most 0777. No two pools may listen on the same address. IPv6 addresses stand in brackets: `[::1]:22121`.",
         twemproxy: "",
     },
@@ -81,7 +82,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "redis_auth",
         default: Without::Unset("no password"),
-        takes: Takes::Text(|pool, text| pool.redis_auth = Some(text.to_owned())),
+        takes: Takes::Text(|pool, text| pool.redis_auth = Some(text.into())),
         meaning: "The password sent to shards and required from clients, taken as typed: `0123` and `1e5` stay text.",
         twemproxy: "",
     },
@@ -347,6 +348,115 @@ pub static KEYS: &[Key] = &[
         }),
         meaning: "How many requests of one session may be in flight; past it the session is not read from until replies came.",
         twemproxy: "Takes them without a limit.",
+    },
+    Key {
+        name: "tls_listen",
+        default: Without::Unset("no client speaks TLS"),
+        takes: Takes::ListenTcp(|pool, listen| pool.tls.listen = Some(listen)),
+        meaning: "Where clients connect that speak TLS, beside `listen` or instead of it. See tls.md.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "tls_cert_file",
+        default: Without::Unset("needed by `tls_listen`"),
+        takes: Takes::Text(|pool, file| pool.tls.cert_file = Some(file.into())),
+        meaning: "The certificate shown to clients, and those that lead from it to the authority, in PEM.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "tls_key_file",
+        default: Without::Unset("needed by `tls_listen`"),
+        takes: Takes::Text(|pool, file| pool.tls.key_file = Some(file.into())),
+        meaning: "Its private key in PEM, without a passphrase.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "tls_ca_cert_file",
+        default: Without::Unset("needed by `tls_auth_clients: yes` and `optional`"),
+        takes: Takes::Text(|pool, file| pool.tls.ca_cert_file = Some(file.into())),
+        meaning: "The authorities that sign clients' certificates, in PEM.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "tls_auth_clients",
+        default: Without::Text("yes"),
+        takes: Takes::Word(&[
+            ("yes", |pool| pool.tls.auth_clients = AuthClients::Yes),
+            ("optional", |pool| pool.tls.auth_clients = AuthClients::Optional),
+            ("no", |pool| pool.tls.auth_clients = AuthClients::No),
+        ]),
+        meaning: "Whether clients at `tls_listen` have to show a certificate that one of the authorities signed (Redis: `tls-auth-clients`, with the same default). `optional`: one that is shown has to be right.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "tls_user",
+        default: Without::Text("none"),
+        takes: Takes::Word(&[
+            ("none", |pool| pool.tls.user = CertificateUser::None),
+            ("cn", |pool| pool.tls.user = CertificateUser::Cn),
+            ("dns", |pool| pool.tls.user = CertificateUser::Dns),
+            ("email", |pool| pool.tls.user = CertificateUser::Email),
+            ("uri", |pool| pool.tls.user = CertificateUser::Uri),
+        ]),
+        meaning: "What in a client's certificate is the name of the user that it begins as, without a password: the subject's common name, or its one alternative name of that kind. With `auth: pool` any such certificate counts as the password.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "tls_protocols",
+        default: Without::Text("TLSv1.2 TLSv1.3"),
+        takes: Takes::Word(&[
+            ("TLSv1.2 TLSv1.3", |pool| pool.tls.protocols = Protocols::Both),
+            ("TLSv1.2", |pool| pool.tls.protocols = Protocols::Tls12),
+            ("TLSv1.3", |pool| pool.tls.protocols = Protocols::Tls13),
+        ]),
+        meaning: "The versions of TLS that are spoken, to clients and to shards (Redis: `tls-protocols`).",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "server_tls",
+        default: Without::Text("false"),
+        takes: Takes::Boolean(|pool, on| pool.tls.to_shards = on),
+        meaning: "Whether shards are spoken to by TLS (their `tls-port`). Not over unix sockets.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "server_tls_ca_cert_file",
+        default: Without::Unset("needed by `server_tls`, unless nothing is verified"),
+        takes: Takes::Text(|pool, file| pool.tls.shard_ca_cert_file = Some(file.into())),
+        meaning: "The authorities that sign shards' certificates, in PEM.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "server_tls_cert_file",
+        default: Without::Unset("no certificate is shown to shards"),
+        takes: Takes::Text(|pool, file| pool.tls.shard_cert_file = Some(file.into())),
+        meaning: "The certificate shown to shards, which want one by default (Redis: `tls-auth-clients`).",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "server_tls_key_file",
+        default: Without::Unset("no certificate is shown to shards"),
+        takes: Takes::Text(|pool, file| pool.tls.shard_key_file = Some(file.into())),
+        meaning: "Its private key in PEM, without a passphrase.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "server_tls_name",
+        default: Without::Unset("the host of each server"),
+        takes: Takes::Text(|pool, name| pool.tls.shard_name = Some(name.to_owned())),
+        meaning: "The name that shards' certificates have to bear, and that is asked for (SNI): for fleets with one certificate for all.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "server_tls_verify",
+        default: Without::Text("full"),
+        takes: Takes::Word(&[
+            ("full", |pool| pool.tls.verify_shard = VerifyShard::Full),
+            ("ca", |pool| pool.tls.verify_shard = VerifyShard::Ca),
+            ("no", |pool| pool.tls.verify_shard = VerifyShard::No),
+        ]),
+        meaning: "What has to be right about a shard's certificate: `full` who signed it, its dates and its name; `ca` all but the name; `no` nothing, so that anybody on the way can read and change everything.",
+        twemproxy: NEW,
     },
 ];
 

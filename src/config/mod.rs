@@ -20,6 +20,7 @@ mod pools;
 pub mod reference;
 pub mod settings;
 mod spelling;
+mod tls;
 mod toml;
 mod tree;
 mod value;
@@ -30,6 +31,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 pub use document::{markdown, plain};
 use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
@@ -37,6 +40,7 @@ pub use model::{
     Address, Auth, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
 };
 pub use settings::Settings;
+pub use tls::{AuthClients, CertificateUser, Protocols, Tls, VerifyShard};
 pub use warnings::warnings;
 
 /// The language of a configuration file.
@@ -63,6 +67,7 @@ impl Format {
 pub fn load(path: &Path) -> Result<Config, Faults> {
     let file = path.display().to_string();
     let text = read(path).map_err(|wrong| ConfigFault::of_file(&file, wrong))?;
+    let text = Zeroizing::new(text);
     parse(&text, Format::of_path(path), &file)
 }
 
@@ -73,11 +78,13 @@ pub fn parse(text: &str, format: Format, file: &str) -> Result<Config, Faults> {
         Format::Yaml => yaml::read(text, file)?,
         Format::Toml => toml::read(text, file)?,
     };
-    let Some(root) = root else {
+    let Some(mut root) = root else {
         let wrong = Wrong::new("the file holds no pool", "see examples/smallest.yml for one");
         return Err(ConfigFault::of_file(file, wrong).into());
     };
-    pools::config(file, &root)
+    let config = pools::config(file, &root);
+    root.wipe();
+    config
 }
 
 /// The address on which a pool from the command line listens.
@@ -90,7 +97,7 @@ pub const DEFAULT_LISTEN: (&str, u16) = ("127.0.0.1", 22121);
 pub fn from_servers(servers: &[String]) -> Result<Config, Faults> {
     let mut pool = assign::default_pool("default");
     let (host, port) = DEFAULT_LISTEN;
-    pool.listen = Listen::Tcp { host: host.to_owned(), port };
+    pool.listen = Some(Listen::Tcp { host: host.to_owned(), port });
     pool.hash = Hash::Md5;
     pool.hash_tag = Some(*b"{}");
     pool.auto_eject_hosts = true;

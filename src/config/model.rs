@@ -7,6 +7,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::tls::Tls;
+use crate::secret::Secret;
+
 /// A whole configuration: one pool or more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -19,8 +22,8 @@ pub struct Config {
 pub struct Pool {
     /// The pool's name: its key at the top level of the file.
     pub name: String,
-    /// Where clients connect.
-    pub listen: Listen,
+    /// Where clients connect that speak no TLS; one of the two addresses is there.
+    pub listen: Option<Listen>,
     /// The shards, sorted by name as twemproxy sorts them (length, then bytes). The index of a
     /// server in this list is the shard index used everywhere else.
     pub servers: Vec<Server>,
@@ -39,7 +42,7 @@ pub struct Pool {
     /// How many clients may be connected at once; 0 is no limit but the process's files.
     pub client_connections: u32,
     /// The password sent to shards and required from clients.
-    pub redis_auth: Option<String>,
+    pub redis_auth: Option<Secret>,
     /// Who decides whom a client may be, where the file says it; see [`Self::who_decides`].
     pub auth: Option<Auth>,
     /// The database that links SELECT and that sessions start in.
@@ -111,6 +114,8 @@ pub struct Pool {
     pub private_links: u32,
     /// Bytes of scripts that are kept for shards that lack them.
     pub script_cache: u64,
+    /// TLS, before clients and before shards.
+    pub tls: Tls,
 }
 
 /// A shard as configured.
@@ -205,6 +210,11 @@ pub enum Auth {
 }
 
 impl Pool {
+    /// Where clients connect: the address without TLS, if it has one.
+    pub fn address(&self) -> Option<&Listen> {
+        self.listen.as_ref().or(self.tls.listen.as_ref())
+    }
+
     /// Who decides whom a client may be: the pool if it has a password, else the shards, so that
     /// clients find what they would find at one Redis.
     pub fn who_decides(&self) -> Auth {

@@ -8,6 +8,7 @@ use super::fault::{ConfigFault, Faults, Wrong};
 use super::model::{Address, Config, Listen, Pool, Server};
 use super::reference::{self, KEYS, Takes, Without};
 use super::spelling;
+use super::tls;
 use super::tree::{Node, Place, Value};
 
 /// Makes the configuration of a whole file, or tells everything that is wrong with it.
@@ -84,15 +85,21 @@ impl Reading<'_> {
             self.fault(place, None, Wrong::new(wrong, right));
             return None;
         };
+        let faults_before = self.faults.len();
         let mut pool = default_pool(name);
         let mut seen = HashMap::new();
         for (key, value) in pairs {
             self.pair(&mut pool, key, value, &mut seen);
         }
-        if let (Some(place), Some(address)) = (seen.get("listen"), bound(&pool.listen)) {
-            self.listens_alone(address, name, *place, listens);
+        for (key, listen) in [("listen", &pool.listen), ("tls_listen", &pool.tls.listen)] {
+            if let (Some(place), Some(listen)) = (seen.get(key), listen) {
+                self.listens_alone(key, bound(listen), name, *place, listens);
+            }
         }
         self.missing(place, &seen);
+        if self.faults.len() == faults_before {
+            self.faults_of_tls(&pool, place, &seen);
+        }
         Some(pool)
     }
 
@@ -159,8 +166,16 @@ impl Reading<'_> {
         sort(&mut pool.servers);
     }
 
+    /// Keys that need each other, when each is right by itself.
+    fn faults_of_tls(&mut self, pool: &Pool, place: Place, seen: &HashMap<&str, Place>) {
+        for (key, wrong) in tls::faults(pool) {
+            self.fault(*seen.get(key).unwrap_or(&place), Some(key), wrong);
+        }
+    }
+
     fn listens_alone(
         &mut self,
+        key: &str,
         address: Address,
         name: &str,
         place: Place,
@@ -169,13 +184,17 @@ impl Reading<'_> {
         if let Some((other, line)) = listens.insert(address, (name.to_owned(), place.line)) {
             let wrong = format!("the pool {other} listens there too (line {line})");
             let right = "give each pool an address of its own";
-            self.fault(place, Some("listen"), Wrong::new(wrong, right));
+            self.fault(place, Some(key), Wrong::new(wrong, right));
         }
     }
 
     fn missing(&mut self, place: Place, seen: &HashMap<&'static str, Place>) {
         for key in KEYS {
-            if !matches!(key.default, Without::Required) || seen.contains_key(key.name) {
+            let is_required = match key.name {
+                "listen" => !seen.contains_key("tls_listen"),
+                _ => matches!(key.default, Without::Required),
+            };
+            if !is_required || seen.contains_key(key.name) {
                 continue;
             }
             let wrong = match key.takes {
@@ -208,11 +227,10 @@ fn unknown(name: &str) -> Wrong {
     Wrong::new("there is no such key", right)
 }
 
-/// The address that no other pool may have; `None` while nothing valid was typed.
-fn bound(listen: &Listen) -> Option<Address> {
+/// The address that nothing else may have.
+fn bound(listen: &Listen) -> Address {
     match listen {
-        Listen::Tcp { host, port } => Some(Address::Tcp { host: host.clone(), port: *port }),
-        Listen::Unix { path, .. } if path.as_os_str().is_empty() => None,
-        Listen::Unix { path, .. } => Some(Address::Unix(path.clone())),
+        Listen::Tcp { host, port } => Address::Tcp { host: host.clone(), port: *port },
+        Listen::Unix { path, .. } => Address::Unix(path.clone()),
     }
 }

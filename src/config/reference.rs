@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use super::keys::KEYS;
-use super::model::Pool;
+use super::model::{Listen, Pool};
 
 /// A key of a pool: what it takes, what it means, where it comes from.
 pub struct Key {
@@ -38,7 +38,9 @@ pub enum Without {
 /// The kind of a value, the range it must be in, and the field it sets.
 pub enum Takes {
     /// See `address::listen`.
-    Listen,
+    Listen(fn(&mut Pool, Listen)),
+    /// The same without unix sockets.
+    ListenTcp(fn(&mut Pool, Listen)),
     /// See `address::server`.
     Servers,
     /// `redis: true`, the only value that runs.
@@ -67,7 +69,8 @@ impl Takes {
     pub fn describe(&self) -> String {
         let between = |range: &RangeInclusive<u64>| format!("{} to {}", range.start(), range.end());
         match self {
-            Self::Listen => "`host:port` or `/path [permissions]`".into(),
+            Self::Listen(_) => "`host:port` or `/path [permissions]`".into(),
+            Self::ListenTcp(_) => "`host:port`".into(),
             Self::Servers => "list of `host:port:weight [name]` or `/path:weight [name]`".into(),
             Self::RedisOnly => "`true`".into(),
             Self::Boolean(_) => "`true` or `false`".into(),

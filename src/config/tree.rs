@@ -3,6 +3,8 @@
 //! YAML and TOML both become this tree, so there is one validation for the two. Scalars stay text as
 //! typed: `redis_auth: 1e5` is the password "1e5", not the number 100000.
 
+use zeroize::Zeroize;
+
 /// A line and a column, both from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -26,6 +28,20 @@ pub(crate) enum Value {
     Sequence(Vec<Node>),
     /// Pairs in the order of the file; a key may occur twice.
     Mapping(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// Overwrites all text: there may be a password in it.
+    pub(crate) fn wipe(&mut self) {
+        match &mut self.value {
+            Value::Scalar(text) => text.zeroize(),
+            Value::Sequence(items) => items.iter_mut().for_each(Node::wipe),
+            Value::Mapping(pairs) => pairs.iter_mut().for_each(|(key, value)| {
+                key.wipe();
+                value.wipe();
+            }),
+        }
+    }
 }
 
 impl Value {

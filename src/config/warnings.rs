@@ -1,11 +1,12 @@
 //! What is valid, and yet seldom meant.
 
 use super::model::{Config, Distribution, Hash, Pool};
+use super::tls::VerifyShard;
 
 /// Sentences about choices of a valid configuration that an operator may regret.
 pub fn warnings(config: &Config) -> Vec<String> {
     let of_pool = |pool: &Pool| -> Vec<String> {
-        let told = [hash(pool), distribution(pool)];
+        let told = [hash(pool), distribution(pool), verification(pool)];
         told.into_iter().flatten().map(|text| format!("pool {}: {text}", pool.name)).collect()
     };
     config.pools.iter().flat_map(of_pool).collect()
@@ -28,4 +29,17 @@ fn hash(pool: &Pool) -> Option<&'static str> {
 fn distribution(pool: &Pool) -> Option<&'static str> {
     (pool.distribution == Distribution::Random && pool.servers.len() > 1)
         .then_some("distribution random reads a key from another server than it was written to")
+}
+
+fn verification(pool: &Pool) -> Option<&'static str> {
+    match pool.tls.verify_shard {
+        VerifyShard::Full => None,
+        VerifyShard::Ca => Some(
+            "server_tls_verify ca lets anybody be any shard who has a certificate of the same \
+             authority",
+        ),
+        VerifyShard::No => Some(
+            "server_tls_verify no lets anybody on the way to the shards read and change everything",
+        ),
+    }
 }

@@ -144,7 +144,7 @@ fn a_socket_that_is_closed_is_an_error_not_a_wait() {
     let (other, _) = StdStream::pair().expect("a socket pair");
     drop(std::mem::replace(&mut wire.reader, other));
     wire.push(Step::Copy(10));
-    let flushed = wire.outbox.flush(&wire.socket, &mut wire.spare);
+    let flushed = wire.outbox.flush(&mut wire.socket, &mut wire.spare);
     assert_eq!(flushed.expect_err("nobody is there").kind(), ErrorKind::BrokenPipe);
 }
 
@@ -231,7 +231,8 @@ impl Wire {
     }
 
     fn flush(&mut self) -> bool {
-        let flushed = self.outbox.flush(&self.socket, &mut self.spare).expect("the peer is there");
+        let flushed =
+            self.outbox.flush(&mut self.socket, &mut self.spare).expect("the peer is there");
         assert_eq!(flushed, self.outbox.is_empty());
         flushed
     }

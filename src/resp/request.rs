@@ -62,6 +62,9 @@ pub enum ProtocolError {
     /// Other bytes than `\r\n` after a bulk string. Redis skips them; see the module's text.
     #[error("Protocol error: expected CRLF after a bulk string")]
     ExpectedLineEnd,
+    /// A TLS record. Redis waits for the end of the line, and the client for an answer.
+    #[error("Protocol error: this is TLS, which is spoken at `tls_listen`")]
+    SpeaksTls,
     /// The whole command is larger than the limit, given here in bytes. Redis closes the
     /// connection without a word.
     #[error("Protocol error: too big command, the limit is {0} bytes")]

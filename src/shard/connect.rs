@@ -1,5 +1,6 @@
 //! Opening a link: resolve, connect, and say who we are.
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,12 +9,16 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::fault::LinkFault;
 use crate::config::{Address, Auth, Pool};
 use crate::resp::{Protocol, ReplyLimits, ReplyScanner, Scan, write};
+use crate::secret::Secret;
 use crate::socket::Socket;
 use crate::tcp::{TcpOptions, set_options};
+use crate::tls::connect as tls;
+use crate::tls::files::Connector;
 
 /// As whom a link speaks to its shard. Sessions that differ in it never share a link.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,7 +37,7 @@ pub struct User {
     /// The name.
     pub name: Vec<u8>,
     /// The password; shown nowhere.
-    pub password: Vec<u8>,
+    pub password: Secret,
 }
 
 impl fmt::Debug for User {
@@ -49,18 +54,20 @@ pub struct Target {
     /// As whom to speak.
     pub identity: Identity,
     /// The pool's password, when clients do not say their own.
-    pub password: Option<String>,
+    pub password: Option<Secret>,
     /// Whether clients say who they are: then a refusal is theirs, and no fault of the shard.
     pub clients_decide: bool,
     /// How long connecting and greeting may take.
     pub timeout: Duration,
     /// How a TCP socket is set.
     pub tcp: TcpOptions,
+    /// What a TLS handshake takes, where shards speak TLS.
+    pub tls: Option<Arc<Connector>>,
 }
 
 impl Target {
     /// The target of a link to shard `shard` of `pool`.
-    pub fn new(pool: &Pool, shard: usize, identity: Identity) -> Self {
+    pub fn new(pool: &Pool, shard: usize, identity: Identity, tls: Option<Arc<Connector>>) -> Self {
         Self {
             address: pool.servers[shard].address.clone(),
             identity,
@@ -68,12 +75,14 @@ impl Target {
             clients_decide: pool.who_decides() == Auth::Shard,
             timeout: pool.connect_timeout,
             tcp: TcpOptions::of_shards(pool),
+            tls,
         }
     }
 }
 
 /// Connects and greets: AUTH, HELLO 3 and SELECT as the identity wants.
 pub async fn open(target: &Target) -> Result<Socket, LinkFault> {
+    let shakes_hands = Cell::new(false);
     let opening = async {
         match &target.address {
             Address::Unix(path) => {
@@ -85,12 +94,24 @@ pub async fn open(target: &Target) -> Result<Socket, LinkFault> {
             Address::Tcp { host, port } => {
                 let mut stream = connect_tcp(host, *port).await?;
                 set_options(&stream, target.tcp).map_err(|error| LinkFault::of_io(&error))?;
-                greet(&mut stream, target).await?;
-                Ok(Socket::Tcp(stream))
+                let Some(connector) = &target.tls else {
+                    greet(&mut stream, target).await?;
+                    return Ok(Socket::Tcp(stream));
+                };
+                shakes_hands.set(true);
+                let shaken = tls::connect(connector, &target.address, stream).await;
+                let mut shaken = shaken.map_err(|why| LinkFault::Tls(why.into()))?;
+                shakes_hands.set(false);
+                greet(&mut shaken, target).await?;
+                Ok(Socket::Tls(Box::new(tls::settle(shaken))))
             }
         }
     };
-    timeout(target.timeout, opening).await.unwrap_or(Err(LinkFault::ConnectTimeout))
+    match timeout(target.timeout, opening).await {
+        Ok(opened) => opened,
+        Err(_) if shakes_hands.get() => Err(LinkFault::Tls(NO_TLS.into())),
+        Err(_) => Err(LinkFault::ConnectTimeout),
+    }
 }
 
 /// Tries the addresses of `host` in turn; the last failure is the answer.
@@ -125,11 +146,13 @@ where
     if greetings.is_empty() {
         return Ok(());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length(&greetings)));
     for greeting in &greetings {
-        write::command(&mut bytes, greeting);
+        let args: Vec<&[u8]> = greeting.iter().map(Secret::bytes).collect();
+        write::command(&mut bytes, &args);
     }
     stream.write_all(&bytes).await.map_err(|error| LinkFault::of_io(&error))?;
+    stream.flush().await.map_err(|error| LinkFault::of_io(&error))?;
     let mut received = Vec::new();
     for _ in &greetings {
         let end = read_reply(stream, &mut received).await?;
@@ -150,13 +173,18 @@ where
     }
 }
 
-fn greetings(target: &Target) -> Vec<Vec<Vec<u8>>> {
+/// More than all of them have on the wire.
+fn length(greetings: &[Vec<Secret>]) -> usize {
+    greetings.iter().flatten().map(|arg| arg.len() + 32).sum::<usize>() + 64
+}
+
+fn greetings(target: &Target) -> Vec<Vec<Secret>> {
     let mut greetings = Vec::new();
-    let mut greet = |args: &[&[u8]]| greetings.push(args.iter().map(|arg| arg.to_vec()).collect());
+    let mut greet = |args: &[&[u8]]| greetings.push(args.iter().map(|arg| (*arg).into()).collect());
     if let Some(user) = &target.identity.user {
-        greet(&[b"AUTH", &user.name, &user.password]);
+        greet(&[b"AUTH", &user.name, user.password.bytes()]);
     } else if let Some(password) = &target.password {
-        greet(&[b"AUTH", password.as_bytes()]);
+        greet(&[b"AUTH", password.bytes()]);
     }
     if target.identity.protocol == Protocol::Resp3 {
         greet(&[b"HELLO", b"3"]);
@@ -200,5 +228,7 @@ where
     }
 }
 
+const NO_TLS: &str = "no answer within connect_timeout; does the shard speak TLS at this port \
+     (tls-port)?";
 /// A reply to HELLO is a few hundred bytes.
 const GREETING_LIMITS: ReplyLimits = ReplyLimits { reply: 64 * 1024, nesting: 8 };

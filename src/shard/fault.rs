@@ -18,6 +18,8 @@ pub enum LinkFault {
     Closed,
     /// The address cannot be resolved.
     Resolve(Arc<str>),
+    /// The shard cannot be spoken to by TLS, or is not who it should be.
+    Tls(Arc<str>),
     /// The kernel said so.
     Io(Arc<str>),
     /// The shard sent what is no reply, or one that nobody asked for.
@@ -78,7 +80,7 @@ impl LinkFault {
                 " did not reply within timeout; whether the command ran is unknown".into()
             }
             Self::Closed => " closed the link; whether the command ran is unknown".into(),
-            Self::Resolve(why) | Self::Out(why) => format!(": {why}"),
+            Self::Resolve(why) | Self::Tls(why) | Self::Out(why) => format!(": {why}"),
             Self::Io(why) | Self::Garbage(why) => {
                 format!(": {why}; whether the command ran is unknown")
             }
@@ -96,6 +98,7 @@ impl fmt::Display for LinkFault {
             Self::ConnectTimeout | Self::ReplyTimeout => "Connection timed out",
             Self::Closed => "unknown",
             Self::Resolve(_) => "Host is down",
+            Self::Tls(_) => "TLS handshake failed",
             Self::Io(why) => why,
             Self::Garbage(_) => "Invalid argument",
             Self::Handshake(error) | Self::Denied(error) => error,
@@ -111,6 +114,7 @@ impl LinkFault {
             Self::Closed => "the shard closed the connection".into(),
             Self::ReplyTimeout => "no reply within timeout".into(),
             Self::ConnectTimeout => "no connection within connect_timeout".into(),
+            Self::Tls(why) => format!("TLS handshake failed: {why}"),
             Self::Resolve(why) | Self::Garbage(why) | Self::Out(why) => why.to_string(),
             _ => self.to_string(),
         }

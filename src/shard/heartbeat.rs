@@ -24,6 +24,10 @@ use super::answer::{self, Answer, Password};
 use super::health::span;
 use super::inquiry::Inquiries;
 use crate::config::{Address, Auth, Pool, Server};
+use crate::resp::write;
+use crate::secret::Secret;
+use crate::tls::connect;
+use crate::tls::keeper::InForce;
 
 /// The shortest time between two heartbeats to one shard, whatever the interval and however many
 /// failures the workers report. A `heartbeat_interval` of 0 means this too: heartbeats cannot
@@ -39,7 +43,8 @@ pub(super) struct Target {
     pub(super) pool: usize,
     pub(super) shard: usize,
     address: Address,
-    auth: Option<Vec<u8>>,
+    tls: Arc<InForce>,
+    auth: Option<Secret>,
     password: Password,
     interval: Duration,
     timeout: Duration,
@@ -56,12 +61,18 @@ pub(super) struct Beat {
 }
 
 impl Target {
-    pub(super) fn new((pool, shard): (usize, usize), settings: &Pool, server: &Server) -> Self {
+    pub(super) fn new(
+        (pool, shard): (usize, usize),
+        settings: &Pool,
+        server: &Server,
+        tls: Arc<InForce>,
+    ) -> Self {
         Self {
             pool,
             shard,
             address: server.address.clone(),
-            auth: settings.redis_auth.as_deref().map(auth_command),
+            tls,
+            auth: settings.redis_auth.as_ref().map(auth_command),
             password: match (&settings.redis_auth, settings.who_decides()) {
                 (Some(_), _) => Password::Said,
                 (None, Auth::Shard) => Password::OfClients,
@@ -105,13 +116,13 @@ impl Target {
         lookup: &mut Option<Lookup>,
     ) -> Answer {
         if let Some(idle) = connection.take() {
-            match self.exchange(idle, Vec::new(), connection).await {
+            match self.exchange(idle, None, connection).await {
                 Err(Broken::Closed(_)) => {}
                 outcome => return outcome.unwrap_or_else(|broken| broken.into_answer(self)),
             }
             // A shard may close an idle connection (its own `timeout`): no failure yet.
         }
-        let fresh = match timeout(self.connect_timeout, connect(&self.address, lookup)).await {
+        let fresh = match timeout(self.connect_timeout, self.connect(lookup)).await {
             Ok(Ok(fresh)) => fresh,
             Ok(Err(error)) => return Answer::Failure(reason(&error)),
             Err(_) => {
@@ -119,21 +130,31 @@ impl Target {
                 return Answer::Failure(format!("Connection timed out (connect, {patience})"));
             }
         };
-        let auth = self.auth.clone().unwrap_or_default();
-        let outcome = self.exchange(fresh, auth, connection).await;
+        let outcome = self.exchange(fresh, self.auth.as_ref(), connection).await;
         outcome.unwrap_or_else(|broken| broken.into_answer(self))
     }
 
-    /// Sends AUTH (unless empty) and PING; puts the connection back when it is still in step.
+    async fn connect(&self, lookup: &mut Option<Lookup>) -> io::Result<Connection> {
+        let stream = match reach(&self.address, lookup).await? {
+            Reached::Tcp(stream) => stream,
+            Reached::Unix(stream) => return Ok(Connection::new(stream)),
+        };
+        let Some(connector) = self.tls.connector() else { return Ok(Connection::new(stream)) };
+        let shaken = connect::connect(&connector, &self.address, stream).await;
+        let shaken = shaken.map_err(|why| io::Error::other(format!("TLS handshake failed: {why}")));
+        Ok(Connection::new(shaken?))
+    }
+
+    /// Sends AUTH (where there is something to say) and PING; puts the connection back when it is still in step.
     async fn exchange(
         &self,
         mut connection: Connection,
-        auth: Vec<u8>,
+        auth: Option<&Secret>,
         back: &mut Option<Connection>,
     ) -> Result<Answer, Broken> {
         let talk = async {
-            if !auth.is_empty() {
-                let line = connection.call(&auth).await?;
+            if let Some(auth) = auth {
+                let line = connection.call(auth.bytes()).await?;
                 if let Some(refused) = answer::to_auth(&line) {
                     return Ok((refused, false));
                 }
@@ -186,10 +207,16 @@ impl Connection {
         Self { stream: Box::new(stream), is_new: true }
     }
 
+    /// Sends a command; TLS may hold it back until it is told not to.
+    pub(super) async fn send(&mut self, command: &[u8]) -> io::Result<()> {
+        self.stream.write_all(command).await?;
+        self.stream.flush().await
+    }
+
     /// Sends a command and waits for one line, which must be all that comes.
     async fn call(&mut self, command: &[u8]) -> Result<Vec<u8>, Broken> {
         // A shard that hung up may have said why first (max number of clients): read anyway.
-        let sent = self.stream.write_all(command).await;
+        let sent = self.send(command).await;
         let mut line = Vec::with_capacity(128);
         while !line.ends_with(b"\n") {
             match self.stream.read_buf(&mut line).await {
@@ -214,16 +241,21 @@ impl Connection {
 /// hangs holds one thread a shard and not one more with each heartbeat.
 type Lookup = JoinHandle<io::Result<Vec<SocketAddr>>>;
 
-async fn connect(address: &Address, lookup: &mut Option<Lookup>) -> io::Result<Connection> {
+enum Reached {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+async fn reach(address: &Address, lookup: &mut Option<Lookup>) -> io::Result<Reached> {
     let (host, port) = match address {
         Address::Tcp { host, port } => (host, *port),
-        Address::Unix(path) => return Ok(Connection::new(UnixStream::connect(path).await?)),
+        Address::Unix(path) => return Ok(Reached::Unix(UnixStream::connect(path).await?)),
     };
     let addresses = match host.parse::<IpAddr>() {
         Ok(literal) => vec![SocketAddr::new(literal, port)],
         Err(_) => resolve(host, port, lookup).await?,
     };
-    Ok(Connection::new(TcpStream::connect(&addresses[..]).await?))
+    Ok(Reached::Tcp(TcpStream::connect(&addresses[..]).await?))
 }
 
 async fn resolve(
@@ -241,8 +273,10 @@ async fn resolve(
     found?.map_err(|error| io::Error::other(format!("cannot resolve {host}: {error}")))
 }
 
-fn auth_command(password: &str) -> Vec<u8> {
-    format!("*2\r\n$4\r\nAUTH\r\n${}\r\n{password}\r\n", password.len()).into_bytes()
+fn auth_command(password: &Secret) -> Secret {
+    let mut command = Vec::with_capacity(password.len() + AUTH_HEADER);
+    write::command(&mut command, &[b"AUTH", password.bytes()]);
+    command.into()
 }
 
 /// The system's words for an error as C's `strerror` gives them, like twemproxy.
@@ -256,6 +290,9 @@ fn jittered(interval: Duration) -> Duration {
     let seconds = interval.as_secs_f64() * (0.9 + 0.2 * fastrand::f64());
     Duration::try_from_secs_f64(seconds).unwrap_or(interval)
 }
+
+/// More than AUTH takes besides the password, so that no half of it is left behind by growing.
+const AUTH_HEADER: usize = 64;
 
 /// Zero would make every answer come too late.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);

@@ -13,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -178,8 +178,8 @@ async fn ask(
 }
 
 async fn reply_to(connection: &mut Connection, command: &[u8]) -> Result<Bytes, ReadError> {
+    connection.send(command).await.map_err(|error| ReadError(error.to_string()))?;
     let stream = &mut connection.stream;
-    stream.write_all(command).await.map_err(|error| ReadError(error.to_string()))?;
     let mut received = BytesMut::new();
     let mut scanner = ReplyScanner::default();
     loop {

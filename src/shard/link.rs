@@ -232,12 +232,12 @@ impl Link {
     /// Writes what the kernel takes of a large request straight from where it was read, when
     /// nothing waits before it; returns how many bytes that was.
     #[inline]
-    pub fn write_through(&self, request: &[u8]) -> usize {
+    pub fn write_through(&mut self, request: &[u8]) -> usize {
         if request.len() < WRITE_THROUGH || !self.output.is_empty() || self.wants_write {
             return 0;
         }
         // An error shows again when the rest is written.
-        self.socket.as_ref().map_or(0, |socket| socket.try_write(request).unwrap_or(0))
+        self.socket.as_mut().map_or(0, |socket| socket.try_write(request).unwrap_or(0))
     }
 
     /// Makes ready for requests, waking the link's task to connect where needed; a link that

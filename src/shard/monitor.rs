@@ -26,6 +26,7 @@ use super::inquiry::{Inquiries, Told};
 use super::pool_judge::PoolJudge;
 use crate::admin::counters::HealthCounters;
 use crate::config::{Address, Config, Server};
+use crate::tls::keeper::Certificates;
 
 /// The health of all pools; see the module.
 pub struct Monitor {
@@ -53,11 +54,12 @@ struct Shard {
 
 impl Monitor {
     /// Watches every shard of every pool. Nothing happens before [`run`](Self::run).
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, certificates: &Certificates) -> Self {
         let now = Instant::now();
         let targets = config.pools.iter().enumerate().flat_map(|(p, pool)| {
             let servers = pool.servers.iter().enumerate();
-            servers.map(move |(s, server)| Target::new((p, s), pool, server))
+            let tls = certificates.of_pool(p);
+            servers.map(move |(s, server)| Target::new((p, s), pool, server, Arc::clone(&tls)))
         });
         let watched = config.pools.iter().map(|pool| Watched {
             name: pool.name.clone(),

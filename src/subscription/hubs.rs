@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn user(name: &str) -> Arc<User> {
-        Arc::new(User { name: name.into(), password: b"x".to_vec() })
+        Arc::new(User { name: name.into(), password: "x".into() })
     }
 
     #[test]

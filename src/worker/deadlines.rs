@@ -31,7 +31,7 @@ impl Worker {
     }
 
     /// Answers all requests that have waited longer than their pool's `timeout`.
-    pub(crate) fn sweep_timeouts(&mut self) {
+    pub fn sweep_timeouts(&mut self) {
         self.clock.refresh();
         let now = self.clock.now();
         let slow: Vec<(u32, u32)> = self

@@ -64,7 +64,7 @@ impl Worker {
     pub(crate) fn flush_link(&mut self, number: u32) {
         let Some(link) = self.links.get_mut(number as usize) else { return };
         link.dirty = false;
-        let Some(socket) = &link.socket else { return };
+        let Some(socket) = &mut link.socket else { return };
         if link.wants_write {
             return;
         }
@@ -86,7 +86,7 @@ impl Worker {
     pub(crate) fn flush_session(&mut self, number: u32) {
         let Some(session) = self.sessions.get_mut(number as usize) else { return };
         session.dirty = false;
-        let Some(socket) = &session.socket else { return };
+        let Some(socket) = &mut session.socket else { return };
         if !session.wants_write {
             match session.output.flush(socket, &mut self.spare) {
                 Ok(true) => {}
@@ -97,7 +97,8 @@ impl Worker {
                 Err(_) => return self.end_session(number),
             }
         }
-        let drained = session.output.is_empty();
+        // The socket itself may hold back bytes, of TLS.
+        let drained = session.output.is_empty() && !session.wants_write;
         if session.closing && drained && session.replies.is_empty() {
             return self.end_session(number);
         }

@@ -26,6 +26,13 @@ pub struct IdentityLinks {
     is_vacant: bool,
 }
 
+impl IdentityLinks {
+    /// How many sessions have it, those that are over but not forgotten included.
+    pub(super) fn sessions(&self) -> u32 {
+        self.sessions
+    }
+}
+
 impl PoolState {
     /// The index of `identity`, if it is entered.
     pub fn identity(&self, identity: &Identity) -> Option<usize> {

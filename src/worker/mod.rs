@@ -13,10 +13,12 @@
 
 mod deadlines;
 mod flush;
+mod handshakes;
 mod hubs;
 mod identities;
 mod idle;
 mod lanes;
+mod leftovers;
 mod links;
 mod loans;
 mod pairing;
@@ -37,4 +39,4 @@ pub use private::PrivateLink;
 pub use shared::{Call, ClientPlace, Shared};
 pub use state::{Clock, Ready, Worker};
 pub use subscriptions::Told;
-pub use thread::{Handle, Incoming, Message, Setup, start};
+pub use thread::{Handle, Incoming, Message, Setup, serve, start};

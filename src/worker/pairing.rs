@@ -224,7 +224,8 @@ impl Worker {
             LinkState::Connecting => {
                 self.counters.pools[link.pool].shards[link.shard].links_opened.add(1);
                 let pool = &self.pools[link.pool].config;
-                Poll::Ready(Some(Target::new(pool, link.shard, link.identity.clone())))
+                let tls = self.shared.certificates.of_pool(link.pool).connector();
+                Poll::Ready(Some(Target::new(pool, link.shard, link.identity.clone(), tls)))
             }
             LinkState::Retired => {
                 self.links.remove(number as usize);

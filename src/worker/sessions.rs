@@ -15,9 +15,9 @@ use crate::shard::link::{Part, Pending};
 use crate::socket::Socket;
 
 impl Worker {
-    /// Takes in a client's connection and starts its task.
-    pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) {
-        let Some(this) = self.this.upgrade() else { return };
+    /// Takes in a client's connection and starts its task; returns the session's number.
+    pub fn add_session(&mut self, socket: Socket, pool: usize, id: u64) -> Option<u32> {
+        let this = self.this.upgrade()?;
         let is_stranger = self.begins_as_stranger(pool);
         let config = &self.pools[pool].config;
         let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
@@ -32,6 +32,7 @@ impl Worker {
         counters.client_connections.add(1);
         counters.total_connections.add(1);
         tokio::task::spawn_local(run(this, number));
+        Some(number)
     }
 
     /// What the session's task does each time it is woken; ready when the session is over.
@@ -256,7 +257,7 @@ impl Worker {
     #[inline(never)]
     fn write_through(&mut self, number: u32, sequence: u32, frame: Frame<'_>) {
         let session = &mut *self.sessions[number as usize];
-        let socket = session.socket.as_ref().expect("answer checked that the session lives");
+        let socket = session.socket.as_mut().expect("answer checked that the session lives");
         let written = socket.try_write(frame.bytes()).unwrap_or(0);
         let rest = match frame {
             Frame::Small(bytes) => Frame::Small(&bytes[written..]),

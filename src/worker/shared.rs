@@ -11,6 +11,7 @@ use super::{Message, Worker};
 use crate::shard::doors::Doors;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
+use crate::tls::keeper::Certificates;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Shared {
     pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
+    /// What TLS handshakes of each pool take.
+    pub certificates: Arc<Certificates>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -49,6 +52,7 @@ impl Shared {
         inboxes: Vec<UnboundedSender<Message>>,
         scripts: Vec<ScriptCache>,
         doors: Arc<Doors>,
+        certificates: Arc<Certificates>,
     ) -> Self {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let run_id = (0..40).map(|_| fastrand::digit(16)).collect();
@@ -60,6 +64,7 @@ impl Shared {
             run_id,
             scripts,
             doors,
+            certificates,
             inboxes,
         }
     }

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
@@ -56,6 +57,8 @@ pub struct Worker {
     pub(crate) published: HashMap<(u32, u32), Audience>,
     /// Where the next look for idle sessions begins.
     pub(super) idle_from: usize,
+    /// Clients that are in the midst of a TLS handshake.
+    pub(super) handshakes: Handshakes,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -93,6 +96,7 @@ impl Worker {
                 askers: Slab::new(),
                 published: HashMap::new(),
                 idle_from: 0,
+                handshakes: Handshakes::default(),
                 index,
                 shared,
                 this: this.clone(),
@@ -194,6 +198,12 @@ impl Clock {
     #[inline]
     pub fn arrival(&self) -> u32 {
         self.arrival
+    }
+
+    /// Puts the clock forward: a test lets time pass without waiting for it.
+    pub fn skip(&mut self, millis: u32) {
+        self.started =
+            self.started.checked_sub(Duration::from_millis(millis.into())).unwrap_or(self.started);
     }
 
     /// Reads the time.

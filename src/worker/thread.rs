@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::{Call, PoolState, Shared, Worker, flush, idle};
+use super::{Call, PoolState, Shared, Worker, flush, handshakes, idle};
 use crate::admin::counters::WorkerCounters;
 use crate::command::Learned;
 use crate::config::Pool;
@@ -59,6 +59,8 @@ pub enum Message {
 pub enum Incoming {
     /// A TCP connection.
     Tcp(std::net::TcpStream),
+    /// A TCP connection on which the client is to speak TLS.
+    Tls(std::net::TcpStream),
     /// A connection to a unix socket.
     Unix(std::os::unix::net::UnixStream),
 }
@@ -140,7 +142,9 @@ fn run(setup: Setup) {
     runtime.block_on(serve(setup));
 }
 
-async fn serve(setup: Setup) {
+/// Serves until it is told to stop, in the runtime of the thread that it is called from: a program
+/// that has one may play the worker's clients and shards in the same thread.
+pub async fn serve(setup: Setup) {
     let pools = setup.pools.into_iter().map(|(pool, ring)| PoolState::new(pool, ring)).collect();
     let Setup { index, counters, failures, shared, mut inbox, .. } = setup;
     let worker = Worker::new(pools, counters, failures, index, shared);
@@ -203,15 +207,24 @@ fn start_ticks(worker: &Rc<RefCell<Worker>>) {
 
 fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) {
     let options = TcpOptions::of_clients(&worker.borrow().pools[pool].config);
-    let socket = match stream {
-        Incoming::Tcp(stream) => TcpStream::from_std(stream).and_then(|stream| {
+    let tcp = |stream| {
+        TcpStream::from_std(stream).and_then(|stream| {
             set_options(&stream, options)?;
-            Ok(Socket::Tcp(stream))
-        }),
+            Ok(stream)
+        })
+    };
+    let socket = match stream {
+        Incoming::Tcp(stream) => tcp(stream).map(Socket::Tcp),
+        Incoming::Tls(stream) => match tcp(stream) {
+            Ok(stream) => return handshakes::start(worker, stream, pool, id),
+            Err(error) => Err(error),
+        },
         Incoming::Unix(stream) => UnixStream::from_std(stream).map(Socket::Unix),
     };
     match socket {
-        Ok(socket) => worker.borrow_mut().add_session(socket, pool, id),
+        Ok(socket) => {
+            worker.borrow_mut().add_session(socket, pool, id);
+        }
         Err(error) => {
             tracing::info!(client = id, %error, "client gone before it was served");
             // Came and went: otherwise it would count for client_connections for ever.

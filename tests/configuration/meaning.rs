@@ -14,7 +14,7 @@ use crate::{faults, names, only_pool, parse, repository, with, with_servers, yam
 fn twemproxys_keys_have_twemproxys_defaults() {
     let pool = only_pool(&with("timeout: 400"));
     assert_eq!(pool.name, "alpha");
-    assert_eq!(pool.listen, Listen::Tcp { host: "127.0.0.1".into(), port: 22121 });
+    assert_eq!(pool.listen, Some(Listen::Tcp { host: "127.0.0.1".into(), port: 22121 }));
     assert_eq!((pool.hash, pool.hash_tag), (Hash::Fnv1a64, None));
     assert_eq!(pool.distribution, Distribution::Ketama);
     assert_eq!(pool.timeout, Some(Duration::from_millis(400)));
@@ -52,14 +52,18 @@ fn every_key_reaches_its_own_field() {
   max_bulk: 12\n  max_arguments: 13\n  max_inline: 14\n  max_command: 15\n  max_reply: 16
   max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  pubsub_output_limit: 22
   pubsub_output_soft_limit: 23\n  pubsub_output_soft_seconds: 24\n  client_pipeline_limit: 20
-  cross_shard: allow\n  cluster_emulation: true\n  auth: shard\n  private_links: 21\n  script_cache: 25\n";
+  cross_shard: allow\n  cluster_emulation: true\n  auth: pool\n  private_links: 21\n  script_cache: 25
+  tls_listen: b:9\n  tls_cert_file: /c\n  tls_key_file: /k\n  tls_ca_cert_file: /a
+  tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
+  server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
+  server_tls_name: d\n  server_tls_verify: ca\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
     let milliseconds = Duration::from_millis;
     let expected = Pool {
         name: "alpha".into(),
-        listen: Listen::Unix { path: "/tmp/a.sock".into(), permissions: Some(0o660) },
+        listen: Some(Listen::Unix { path: "/tmp/a.sock".into(), permissions: Some(0o660) }),
         servers: vec![Server {
             name: "x".into(),
             address: Address::Tcp { host: "a".into(), port: 1 },
@@ -73,7 +77,7 @@ fn every_key_reaches_its_own_field() {
         backlog: 2,
         client_connections: 3,
         redis_auth: Some("secret".into()),
-        auth: Some(config::Auth::Shard),
+        auth: Some(config::Auth::Pool),
         redis_db: 4,
         preconnect: true,
         tcpkeepalive: true,
@@ -103,6 +107,21 @@ fn every_key_reaches_its_own_field() {
         script_cache: 25,
         cross_shard: config::CrossShard::Allow,
         cluster_emulation: true,
+        tls: config::Tls {
+            listen: Some(Listen::Tcp { host: "b".into(), port: 9 }),
+            cert_file: Some("/c".into()),
+            key_file: Some("/k".into()),
+            ca_cert_file: Some("/a".into()),
+            auth_clients: config::AuthClients::Optional,
+            user: config::CertificateUser::Uri,
+            protocols: config::Protocols::Tls13,
+            to_shards: true,
+            shard_ca_cert_file: Some("/sa".into()),
+            shard_cert_file: Some("/sc".into()),
+            shard_key_file: Some("/sk".into()),
+            shard_name: Some("d".into()),
+            verify_shard: config::VerifyShard::Ca,
+        },
     };
     assert_eq!(only_pool(typed), expected);
 }
@@ -138,16 +157,16 @@ fn zero_waits_for_ever_and_no_failure_at_all_means_the_first() {
 fn scalars_stay_as_typed() {
     for text in ["1e5", "0123", "true", "null", "~", "0x1F", ".inf", "1_000", "2026-11-22", "é"] {
         let pool = only_pool(&with(&format!("redis_auth: {text}")));
-        assert_eq!(pool.redis_auth.as_deref(), Some(text));
+        assert_eq!(pool.redis_auth, Some(text.into()));
         let quoted = only_pool(&with(&format!("redis_auth: \"{text}\" # a comment")));
-        assert_eq!(quoted.redis_auth.as_deref(), Some(text));
+        assert_eq!(quoted.redis_auth, Some(text.into()));
     }
     // The place of a piece is in characters; its text must be found by bytes.
     let after_umlauts = format!("# äöü\n{}", with("redis_auth: 1e5"));
-    assert_eq!(only_pool(&after_umlauts).redis_auth.as_deref(), Some("1e5"));
+    assert_eq!(only_pool(&after_umlauts).redis_auth, Some("1e5".into()));
     assert_eq!(
-        only_pool(&with("redis_auth: *p").replace("true", "&p true")).redis_auth.as_deref(),
-        Some("true")
+        only_pool(&with("redis_auth: *p").replace("true", "&p true")).redis_auth,
+        Some("true".into())
     );
 }
 
@@ -201,7 +220,7 @@ fn the_extension_decides_the_language() {
     let path = folder.path().join("pools.toml");
     fs::write(&path, "[a]\nlisten = '[::1]:1'\nredis = true\nservers = ['[::1]:2:1']\n").unwrap();
     let pool = &config::load(&path).unwrap().pools[0];
-    assert_eq!(pool.listen, Listen::Tcp { host: "::1".into(), port: 1 });
+    assert_eq!(pool.listen, Some(Listen::Tcp { host: "::1".into(), port: 1 }));
     assert_eq!(pool.servers[0].address, Address::Tcp { host: "::1".into(), port: 2 });
     assert_eq!(pool.servers[0].name, "[::1]:2");
 }
@@ -212,7 +231,7 @@ fn a_pool_from_the_command_line() {
     let config = from_servers(&servers).unwrap();
     let pool = &config.pools[0];
     assert_eq!((pool.name.as_str(), pool.hash), ("default", Hash::Md5));
-    assert_eq!(pool.listen, Listen::Tcp { host: "127.0.0.1".into(), port: 22121 });
+    assert_eq!(pool.listen, Some(Listen::Tcp { host: "127.0.0.1".into(), port: 22121 }));
     assert!(pool.auto_eject_hosts);
     assert_eq!(names(pool), ["/tmp/r.sock:", "127.0.0.1:7001", "127.0.0.1:7002"]);
     assert_eq!(pool.servers[1].weight, 2);

@@ -15,7 +15,7 @@ use circlet::config::{
 pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
     Pool {
         name: name.into(),
-        listen: Listen::Tcp { host: "127.0.0.1".into(), port: 1 },
+        listen: Some(Listen::Tcp { host: "127.0.0.1".into(), port: 1 }),
         servers,
         hash: Hash::Fnv1a64,
         hash_tag: None,
@@ -25,6 +25,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         backlog: 512,
         client_connections: 0,
         redis_auth: None,
+        tls: Default::default(),
         auth: None,
         redis_db: 0,
         preconnect: false,

@@ -107,7 +107,7 @@ fn a_wrong_password_is_a_fault_that_says_what_to_do() {
     let outcome = |password: Option<&str>, auth, state| {
         let servers = vec![locked.server(), open.server()];
         let set = |pool: &mut circlet::config::Pool| {
-            pool.redis_auth = password.map(str::to_owned);
+            pool.redis_auth = password.map(Into::into);
             pool.auth = auth;
         };
         let watch = Watch::start(&alpha(servers, set));

@@ -8,6 +8,7 @@ use circlet::admin::counters::HealthCounters;
 use circlet::config::Config;
 use circlet::shard::health::{Failure, ShardHealth, State};
 use circlet::shard::monitor::Monitor;
+use circlet::tls::keeper::Certificates;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long anything may take on a busy machine.
@@ -26,7 +27,7 @@ pub struct Watch {
 
 impl Watch {
     pub fn start(config: &Config) -> Self {
-        let monitor = Monitor::new(config);
+        let monitor = Monitor::new(config, &Certificates::load(config).expect("no files"));
         let counters = monitor.counters();
         let (published, log) = (Arc::<Mutex<Published>>::default(), Log::default());
         let (failures, receiver) = mpsc::unbounded_channel();

@@ -4,6 +4,7 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod chaos;
 mod clients;
 mod cluster;
 mod deadlines;
@@ -21,6 +22,7 @@ mod pubsub;
 mod real_clients;
 mod scripts;
 mod sessions;
+mod tls;
 mod transactions;
 mod users;
 mod whole_keyspace;

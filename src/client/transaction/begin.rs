@@ -63,7 +63,7 @@ impl Worker {
                 home.map(|home| home.shard).or_else(|| self.ring_of(number).shard(first));
             if expected != Some(shard) {
                 let other = home.map_or_else(|| first.to_vec(), |home| home.key.clone());
-                return self.refuse_cross_slot(number, spec, &other, key);
+                return self.refuse_stray(number, spec, &other, key);
             }
         }
         if self.is_drained(number) && self.begin_watching(number, request.arg(keys[0] as usize)) {

@@ -8,7 +8,7 @@ use crate::client::intake::frame;
 use crate::client::local::database;
 use crate::client::split::positions;
 use crate::command::bits::Flags;
-use crate::command::{Handling, Local, Script, Spec};
+use crate::command::{Gather, Handling, Local, Script, Spec};
 use crate::config::CrossShard;
 use crate::reply::slots::Frame;
 use crate::resp::Request;
@@ -122,6 +122,8 @@ impl Worker {
             }
             Handling::Subscription if spec.name == "publish" => Some(Place::Any),
             Handling::AnyShard | Handling::Transaction => Some(Place::Any),
+            // Passwords in its reply are not for clients, and EXEC's reply passes as it is.
+            Handling::Gather(Gather::ConfigGet) => self.refuse_within(number, spec, NOT_ALONE),
             Handling::FanOut | Handling::Gather(_) | Handling::Scan | Handling::Script(_)
                 if is_alone =>
             {
@@ -204,8 +206,18 @@ impl Worker {
             return Some(Place::Shard(place, first));
         }
         self.doom(number);
-        self.refuse_cross_slot(number, spec, &other, request.arg(stray as usize));
+        self.refuse_stray(number, spec, &other, request.arg(stray as usize));
         None
+    }
+
+    /// Refuses a key that does not live where the transaction takes place, or no longer does.
+    pub(super) fn refuse_stray(&mut self, number: u32, spec: &Spec, other: &[u8], stray: &[u8]) {
+        let moves = self.pool_of(number).moves;
+        let transaction = &self.sessions[number as usize].transaction;
+        if transaction.as_ref().is_some_and(|transaction| transaction.moves != moves) {
+            return self.say(number, |writer| writer.error(KEYS_MOVED));
+        }
+        self.refuse_cross_slot(number, spec, other, stray);
     }
 
     /// By the script's keys; the shard is given what it lacks before the transaction is sent.
@@ -292,3 +304,5 @@ const NO_LISTENING: &str = "inside of MULTI nothing can be subscribed to or aske
 const SEVERAL_SHARDS: &str = "inside of a MULTI over several shards the database cannot change";
 const NO_GREETING: &str = "who the client is and which RESP it speaks cannot change inside of \
                            MULTI; send it outside of the transaction";
+const KEYS_MOVED: &str = "TRYAGAIN a shard went or came back since the transaction began, so that its \
+                          keys may have moved; begin it anew";

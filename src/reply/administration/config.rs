@@ -21,9 +21,18 @@ pub fn config_get(replies: &[&[u8]], writer: &mut Writer<'_>) -> Option<()> {
     writer.map(joined.len());
     for (name, values) in joined {
         writer.raw(name);
-        writer.raw(common(&values));
+        let value = common(&values);
+        match frame::text(value) {
+            Some(text) if !text.is_empty() && is_secret(name) => writer.bulk(HIDDEN),
+            _ => writer.raw(value),
+        }
     }
     Some(())
+}
+
+/// Whether a parameter's value is for nobody: with it a client could go to the shards by itself.
+fn is_secret(name: &[u8]) -> bool {
+    frame::text(name).is_some_and(|name| SECRETS.contains(&name))
 }
 
 fn common<'a>(values: &[&'a [u8]]) -> &'a [u8] {
@@ -46,3 +55,7 @@ fn least<'a>(values: &[&'a [u8]]) -> Option<&'a [u8]> {
     }
     numbers.into_iter().min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, value)| value)
 }
+
+const SECRETS: [&[u8]; 4] =
+    [b"requirepass", b"masterauth", b"tls-key-file-pass", b"tls-client-key-file-pass"];
+const HIDDEN: &[u8] = b"(hidden)";

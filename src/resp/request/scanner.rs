@@ -91,6 +91,9 @@ impl RequestScanner {
     }
 
     fn scan_inline(&mut self, bytes: &[u8], limits: &RequestLimits) -> Result<Scan, ProtocolError> {
+        if bytes.starts_with(&TLS_HANDSHAKE) {
+            return Err(ProtocolError::SpeaksTls);
+        }
         let found = bytes[self.searched..].iter().position(|&byte| byte == b'\n');
         let length = found.map_or(bytes.len(), |at| self.searched + at);
         effort::spend(length - self.searched);
@@ -256,6 +259,8 @@ impl RequestScanner {
     }
 }
 
+/// What a TLS connection begins with: a handshake record of TLS 1.0 to 1.3.
+const TLS_HANDSHAKE: [u8; 2] = [0x16, 0x03];
 /// `$0\r\n\r\n`.
 const SMALLEST_BULK: usize = 6;
 

@@ -3,9 +3,12 @@
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::{Address, PATIENCE, Reply, encode, wire};
 
@@ -37,6 +40,28 @@ impl Client {
         Ok(client)
     }
 
+    /// Connects and shakes hands, where failing is an answer too; `name` is who should be there.
+    pub fn try_connect_tls(
+        address: &Address,
+        config: &Arc<ClientConfig>,
+        name: &str,
+    ) -> io::Result<Client> {
+        let Address::Tcp(port) = address else { panic!("TLS needs TCP") };
+        let mut stream = TcpStream::connect(("127.0.0.1", *port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let mut session =
+            ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut stream)?;
+        }
+        let stream = Stream::Tls(Box::new(StreamOwned::new(session, stream)));
+        let client = Client { stream: BufReader::with_capacity(64 * 1024, stream) };
+        client.set_patience(PATIENCE);
+        Ok(client)
+    }
+
     /// The same connection once more, to send on while another thread reads.
     pub fn sender(&self) -> Client {
         let stream = self.stream.get_ref().try_clone().expect("a spare file");
@@ -56,7 +81,8 @@ impl Client {
 
     /// Sends these bytes, where failing is an answer too.
     pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes)
+        self.stream.get_mut().write_all(bytes)?;
+        self.stream.get_mut().flush()
     }
 
     /// Sends as much of these bytes as the other side takes before the patience is over; how much.
@@ -179,6 +205,14 @@ impl Client {
         }
     }
 
+    /// The certificate that the other side showed, with TLS.
+    pub fn certificate(&self) -> Option<CertificateDer<'static>> {
+        match self.stream.get_ref() {
+            Stream::Tls(stream) => stream.conn.peer_certificates()?.first().cloned(),
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+        }
+    }
+
     /// Resets the connection (RST, not FIN): the other side learns at once that nobody is left.
     pub fn reset(self) {
         if let Stream::Tcp(stream) = self.stream.get_ref() {
@@ -214,6 +248,7 @@ fn is_timeout(error: &io::Error) -> bool {
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Stream {
@@ -221,6 +256,7 @@ impl Stream {
         Ok(match self {
             Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
             Stream::Unix(stream) => Stream::Unix(stream.try_clone()?),
+            Stream::Tls(_) => return Err(ErrorKind::Unsupported.into()),
         })
     }
 
@@ -234,6 +270,10 @@ impl Stream {
                 stream.set_read_timeout(Some(limit))?;
                 stream.set_write_timeout(Some(limit))
             }
+            Stream::Tls(stream) => {
+                stream.sock.set_read_timeout(Some(limit))?;
+                stream.sock.set_write_timeout(Some(limit))
+            }
         }
     }
 
@@ -241,6 +281,7 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.shutdown(how),
             Stream::Unix(stream) => stream.shutdown(how),
+            Stream::Tls(stream) => stream.sock.shutdown(how),
         }
     }
 }
@@ -250,6 +291,7 @@ impl Read for Stream {
         match self {
             Stream::Tcp(stream) => stream.read(into),
             Stream::Unix(stream) => stream.read(into),
+            Stream::Tls(stream) => stream.read(into),
         }
     }
 }
@@ -259,10 +301,14 @@ impl Write for Stream {
         match self {
             Stream::Tcp(stream) => stream.write(bytes),
             Stream::Unix(stream) => stream.write(bytes),
+            Stream::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Stream::Tls(stream) => stream.flush(),
+            _ => Ok(()),
+        }
     }
 }

@@ -61,7 +61,7 @@ impl Fleet {
 
 /// What the program prints to stdout; it succeeds and prints nothing to stderr.
 #[track_caller]
-fn output(command: &mut Command, input: &str) -> String {
+pub fn output(command: &mut Command, input: &str) -> String {
     let Output { status, stdout, stderr } = finished(command, input);
     let (stdout, stderr) = (text(&stdout), text(&stderr));
     assert!(status.success() && stderr.is_empty(), "{command:?}: {status}\n{stdout}\n{stderr}");
@@ -70,7 +70,7 @@ fn output(command: &mut Command, input: &str) -> String {
 
 /// How the program ended and what it printed.
 #[track_caller]
-fn finished(command: &mut Command, input: &str) -> Output {
+pub fn finished(command: &mut Command, input: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut stdin = child.stdin.take().expect("it is piped");
@@ -90,6 +90,6 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// Where `make test` puts what it installs.
-fn installed(name: &str) -> PathBuf {
+pub fn installed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(name)
 }

@@ -148,6 +148,11 @@ fn keys_that_moved_meanwhile_are_not_written_where_they_were() {
         client.command(&["SET", &keys[0], "moved"]) == Reply::ok()
     });
     let (mut watching, mut queued) = (proxy.client(), proxy.client());
+    let (mut again, mut more) = (proxy.client(), proxy.client());
+    assert_eq!(again.command(&["WATCH", &keys[0]]), Reply::ok());
+    for line in [&["MULTI"][..], &["SET", &keys[0], "stray"]] {
+        more.command(line);
+    }
     assert_eq!(watching.command(&["WATCH", &keys[0]]), Reply::ok());
     assert_eq!(queued.command(&["MULTI"]), Reply::ok());
     assert_eq!(queued.command(&["SET", &keys[0], "stray"]), Reply::Simple("QUEUED".into()));
@@ -161,6 +166,13 @@ fn keys_that_moved_meanwhile_are_not_written_where_they_were() {
         let text = reply.error().expect("aborted");
         assert!(text.starts_with("EXECABORT") && text.contains("may have moved"), "{text}");
     }
+    // The same key is on another shard now, which is not the client's fault.
+    let refusals =
+        [again.command(&["WATCH", &keys[0]]), more.command(&["APPEND", &keys[0], "stray"])];
+    for refusal in refusals {
+        assert!(refusal.error().expect("refused").starts_with("TRYAGAIN"), "{refusal}");
+    }
+    assert!(more.command(&["EXEC"]).error().expect("aborted").starts_with("EXECABORT"));
     for shard in &shards {
         let value = shard.client().command(&["GET", &keys[0]]);
         assert_ne!(value, Reply::bulk("stray"));

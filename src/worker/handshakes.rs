@@ -1,0 +1,113 @@
+//! Clients that speak TLS, until they are sessions: each handshake is a task of the worker.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::Worker;
+use crate::config::{Auth, CertificateUser};
+use crate::socket::Socket;
+use crate::tls::accept::accept;
+use crate::tls::certificate::{self, NoUser};
+use crate::tls::stream::TlsStream;
+
+/// The handshakes of a worker that are under way.
+#[derive(Debug)]
+pub struct Handshakes {
+    /// By the client's number, so that the oldest is the first.
+    under_way: BTreeMap<u64, UnderWay>,
+    turns: Rc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    pool: usize,
+    task: AbortHandle,
+}
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self { under_way: BTreeMap::new(), turns: Rc::new(Semaphore::new(1)) }
+    }
+}
+
+/// Starts the handshake with a client; a session follows if it succeeds.
+pub(super) fn start(this: &Rc<RefCell<Worker>>, stream: TcpStream, pool: usize, id: u64) {
+    let worker = &mut *this.borrow_mut();
+    let Some(acceptor) = worker.shared.certificates.of_pool(pool).acceptor() else {
+        return worker.refuse_tls(pool, id, "the pool has no certificate");
+    };
+    worker.make_way();
+    let (this, turns) = (Rc::clone(this), Rc::clone(&worker.handshakes.turns));
+    let task = tokio::task::spawn_local(async move {
+        let shaken = accept(acceptor, stream, &turns).await;
+        let worker = &mut *this.borrow_mut();
+        worker.handshakes.under_way.remove(&id);
+        match shaken {
+            Ok(stream) => worker.begin_tls(stream, pool, id),
+            Err(why) => worker.refuse_tls(pool, id, &why),
+        }
+    });
+    worker.handshakes.under_way.insert(id, UnderWay { pool, task: task.abort_handle() });
+}
+
+impl Worker {
+    /// Ends the oldest handshake if there are too many: the slow ones are those that wait longest.
+    fn make_way(&mut self) {
+        if self.handshakes.under_way.len() < MOST_AT_ONCE {
+            return;
+        }
+        if let Some((id, oldest)) = self.handshakes.under_way.pop_first() {
+            oldest.task.abort();
+            self.refuse_tls(oldest.pool, id, "it had to make way for another");
+        }
+    }
+
+    fn refuse_tls(&self, pool: usize, id: u64, why: &str) {
+        tracing::info!(
+            pool = self.pools[pool].config.name,
+            client = id,
+            "TLS handshake failed, client disconnected: {why}"
+        );
+        // Came and went: otherwise it would count for client_connections for ever.
+        self.counters.pools[pool].total_connections.add(1);
+    }
+
+    fn begin_tls(&mut self, stream: TlsStream, pool: usize, id: u64) {
+        let named = self.certificate_user(&stream, pool);
+        let Some(number) = self.add_session(Socket::Tls(Box::new(stream)), pool, id) else {
+            return;
+        };
+        match named {
+            Some(Ok(name)) => self.begin_as(number, &name),
+            Some(Err(why)) => tracing::info!(
+                pool = self.pools[pool].config.name,
+                client = id,
+                "client has to say a password: {why} (tls_user)"
+            ),
+            None => {}
+        }
+    }
+
+    /// The user that the client's certificate names, if it showed one and `tls_user` wants to know.
+    fn certificate_user(&self, stream: &TlsStream, pool: usize) -> Option<Result<String, NoUser>> {
+        let field = self.pools[pool].config.tls.user;
+        let certificate = stream.certificate().filter(|_| field != CertificateUser::None)?;
+        Some(certificate::user(certificate, field))
+    }
+
+    /// Lets a session begin as the user whom its certificate names, without a password.
+    fn begin_as(&mut self, number: u32, _name: &str) {
+        // One password is one user: whoever has a certificate is that one too.
+        if self.pool_of(number).config.who_decides() == Auth::Pool {
+            self.sessions[number as usize].authenticate();
+        }
+    }
+}
+
+/// Handshakes of one worker at the same time: each holds up to some 30 KiB.
+const MOST_AT_ONCE: usize = 4096;
