@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench bench-tls bench-micro fuzz docs install
+.PHONY: help run test soak bench bench-tls bench-micro fuzz bench-cascade docs install
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
@@ -58,6 +58,10 @@ bench: ## Race circlet against nutcracker, haproxy, Envoy and no proxy (docs/fig
 bench-tls: ## Measure what TLS costs the proxy: CPU time a request, memory a connection
 	@.ci/need $(RUST) redis-server redis-benchmark:redis-tools
 	cargo bench --locked --bench tls
+
+bench-cascade: ## Kill one of five loaded shards, with and without the guard (docs/figures/cascade.svg)
+	@.ci/need $(RUST) redis-server nutcracker
+	cargo bench --locked --bench cascade
 
 bench-micro: ## Measure scanners, table look-up, ring and reply pairing, in time and instructions
 	@.ci/need $(RUST) valgrind

@@ -63,6 +63,7 @@ pub struct PoolCounters {
     pub forward_error: Counter,
     pub fragments: Counter,
     pub displaced_requests: Counter,
+    pub displaced_refused: Counter,
     pub shards: Vec<ShardCounters>,
 }
 

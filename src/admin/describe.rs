@@ -14,6 +14,7 @@ pub const POOL_STATS: &[Description] = &[
     ("forward_error", "# requests that could not be forwarded"),
     ("fragments", "# requests that a request of several keys was split into"),
     ("displaced_requests", "# requests with keys whose own shard was out or on its way back"),
+    ("displaced_refused", "# of these, answered with -TRYAGAIN: the stand-in had enough to do"),
 ];
 
 /// Statistics of a shard; the names are twemproxy's.

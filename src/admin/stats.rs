@@ -1,8 +1,8 @@
 //! twemproxy's stats port: connect, read one line of JSON, done.
 //!
 //! Names, order, nesting and spacing are those of nutcracker 0.5.0, so that what scrapes
-//! twemproxy scrapes circlet. Two things differ: values are those of this moment (twemproxy's are up
-//! to `--stats-interval` old), and names are escaped as JSON asks. A client that sends
+//! twemproxy scrapes circlet. Three things differ: values are those of this moment (twemproxy's are up
+//! to `--stats-interval` old), names are escaped as JSON asks, and there are a few names more. A client that sends
 //! a request first, as HTTP clients do, gets the same line.
 
 use std::fmt::Write;
@@ -214,7 +214,7 @@ fn quoted(text: &str) -> String {
 /// A field's name and its counter; `None` is the monitor's.
 type Fields<T, const N: usize> = [(&'static str, Option<fn(&T) -> u64>); N];
 
-const POOL_FIELDS: Fields<PoolCounters, 7> = [
+const POOL_FIELDS: Fields<PoolCounters, 8> = [
     ("client_eof", Some(|pool| pool.client_eof.value())),
     ("client_err", Some(|pool| pool.client_err.value())),
     ("client_connections", Some(|pool| pool.client_connections.value())),
@@ -222,6 +222,7 @@ const POOL_FIELDS: Fields<PoolCounters, 7> = [
     ("forward_error", Some(|pool| pool.forward_error.value())),
     ("fragments", Some(|pool| pool.fragments.value())),
     ("displaced_requests", Some(|pool| pool.displaced_requests.value())),
+    ("displaced_refused", Some(|pool| pool.displaced_refused.value())),
 ];
 
 const SERVER_FIELDS: Fields<ShardCounters, 13> = [

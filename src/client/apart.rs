@@ -51,14 +51,25 @@ impl Worker {
                 return IfWanted;
             }
             if special.has(Special::DISPLACED) {
-                worker.note_displaced(number, spec, request);
+                return worker.handle_displaced(number, spec, request, whole);
             }
-            if worker.admits(number, spec, request, whole) {
-                worker.handle_apart(number, spec, request, whole);
-                return Told::of(spec);
-            }
-            IfWanted
+            worker.handle_admitted(number, spec, request, whole)
         });
+    }
+
+    /// Handles a command if the session may send it in its state.
+    pub(super) fn handle_admitted(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) -> Told {
+        if !self.admits(number, spec, request, whole) {
+            return IfWanted;
+        }
+        self.handle_apart(number, spec, request, whole);
+        Told::of(spec)
     }
 
     /// Handles a command and shows it to who looks, with the database that it left selected.

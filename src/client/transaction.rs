@@ -109,6 +109,11 @@ impl Transaction {
         if self.phase == Phase::Watching { -1 } else { i64::from(self.queued) }
     }
 
+    /// The key that decided where it takes place.
+    pub(crate) fn first_key(&self) -> Option<&[u8]> {
+        self.home.as_ref().map(|home| &home.key[..])
+    }
+
     /// Has EXEC answer with this error.
     fn doom(&mut self, text: &str) {
         if self.conclusion.is_none() {
@@ -231,7 +236,7 @@ impl Worker {
     }
 
     /// An error at queue time: EXEC will answer with an error, and nothing is sent any more.
-    fn doom(&mut self, number: u32) {
+    pub(super) fn doom(&mut self, number: u32) {
         self.doom_with(number, PREVIOUS_ERRORS);
     }
 

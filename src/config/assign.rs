@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{CrossShard, Distribution, Ejection, Hash, KeyBytes, Pool};
+use super::model::{CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Pool};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::tls::Tls;
@@ -34,6 +34,8 @@ pub(crate) fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong>
         Takes::RedisOnly => redis_only(text)?,
         Takes::Boolean(set) => set(pool, value::boolean(text)?),
         Takes::Integer(range, set) => set(pool, value::integer(text, range)?),
+        Takes::AutoOr(_, set) if text == "auto" => set(pool, None),
+        Takes::AutoOr(range, set) => set(pool, Some(value::integer(text, range)?)),
         Takes::Milliseconds(range, set) => set(pool, value::milliseconds(text, range)?),
         Takes::Size(range, set) => set(pool, value::size(text, range)?),
         Takes::Word(words) => word(words, text)?(pool),
@@ -106,6 +108,7 @@ fn blank(name: &str) -> Pool {
         server_retry_timeout: Duration::ZERO,
         server_failure_limit: 0,
         ejection: Ejection::Skip,
+        displaced_limit: DisplacedLimit::Auto,
         cross_shard: CrossShard::Refuse,
         cluster_emulation: false,
         heartbeat_interval: Duration::ZERO,

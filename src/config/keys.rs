@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::model::{Auth, CrossShard, Distribution, Ejection, Hash, KeyBytes};
+use super::model::{Auth, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes};
 use super::reference::{Key, Takes, Without, Word};
 use super::tls::{AuthClients, CertificateUser, Protocols, VerifyShard};
 
@@ -171,6 +171,16 @@ pub static KEYS: &[Key] = &[
         ]),
         meaning: "What an ejection does to the keys of the other shards: with `skip` none of them moves; `rebuild` is twemproxy's way, which moves some where weights differ, for fleets that run both side by side.",
         twemproxy: "Always `rebuild`.",
+    },
+    Key {
+        name: "displaced_limit",
+        default: Without::Text("auto"),
+        takes: Takes::AutoOr(INT, |pool, limit| {
+            pool.displaced_limit =
+                limit.map_or(DisplacedLimit::Auto, |limit| DisplacedLimit::Fixed(limit as u32));
+        }),
+        meaning: "How many requests of one worker may be in flight on a shard for keys of shards that are out; those beyond are answered at once with `-TRYAGAIN`, so that the shard's own are not held up. `auto` lets in as many as leave its round trips near what they were before; 0 lets in all.",
+        twemproxy: "Lets in all.",
     },
     Key {
         name: "cross_shard",

@@ -37,7 +37,8 @@ pub use document::{markdown, plain};
 use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
 pub use model::{
-    Address, Auth, Config, CrossShard, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+    Address, Auth, Config, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes,
+    Listen, Pool, Server,
 };
 pub use settings::Settings;
 pub use tls::{AuthClients, CertificateUser, Protocols, Tls, VerifyShard};

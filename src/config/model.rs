@@ -71,6 +71,8 @@ pub struct Pool {
     pub server_failure_limit: u32,
     /// What ejection does to the ring.
     pub ejection: Ejection,
+    /// How many displaced requests a shard may have in flight.
+    pub displaced_limit: DisplacedLimit,
     /// What becomes of commands whose keys live on several shards.
     pub cross_shard: CrossShard,
     /// Whether clients in cluster mode are served: circlet is shown to them as a cluster's one node.
@@ -239,6 +241,16 @@ pub enum Distribution {
     Random,
     /// Rendezvous (highest random weight): exact weights, least movement; for new pools.
     Rendezvous,
+}
+
+/// How many requests of one worker may be in flight on a shard for keys whose own shard is out or
+/// on its way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisplacedLimit {
+    /// As many as leave the shard's round trips near what they were while all shards were in.
+    Auto,
+    /// So many; 0 is no limit.
+    Fixed(u32),
 }
 
 /// What becomes of a command whose keys live on several shards and that cannot be split.

@@ -49,6 +49,8 @@ pub enum Takes {
     Boolean(fn(&mut Pool, bool)),
     /// A decimal integer.
     Integer(RangeInclusive<u64>, fn(&mut Pool, u64)),
+    /// `auto`, or a decimal integer.
+    AutoOr(RangeInclusive<u64>, fn(&mut Pool, Option<u64>)),
     /// Milliseconds as a decimal integer.
     Milliseconds(RangeInclusive<u64>, fn(&mut Pool, Duration)),
     /// Bytes, with redis.conf's suffixes.
@@ -75,6 +77,7 @@ impl Takes {
             Self::RedisOnly => "`true`".into(),
             Self::Boolean(_) => "`true` or `false`".into(),
             Self::Integer(range, _) => format!("integer, {}", between(range)),
+            Self::AutoOr(range, _) => format!("`auto` or integer, {}", between(range)),
             Self::Milliseconds(range, _) => format!("milliseconds, {}", between(range)),
             Self::Size(range, _) => format!("size in bytes, {}", between(range)),
             Self::Word(words) => {

@@ -46,6 +46,8 @@ pub struct Link {
     pub unsent: usize,
     /// A reply that is not whole yet.
     pub partial: Option<Box<PartialReply>>,
+    /// Which of the next requests are to have their round trips measured.
+    pub sampling: Sampling,
     /// Sessions that are not read from until `output` drains.
     pub blocked: Vec<u32>,
     /// Whether the link is on the worker's list of those to be flushed.
@@ -96,6 +98,38 @@ pub enum Owner {
     Subscriptions(u16),
     /// It is private, and nobody has it at present.
     Nobody,
+}
+
+/// A few writes of each second are chosen, spread over it, so that what is measured is not all of
+/// one busy moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sampling {
+    /// How many more writes until the next one is chosen; 0 chooses none.
+    pub next: u16,
+    /// One in so many is chosen.
+    stride: u16,
+    /// How many are still to be chosen in this second.
+    left: u8,
+}
+
+impl Sampling {
+    /// A second begins, of which up to `samples` writes are to be chosen. How far apart they are is
+    /// learnt from the second before.
+    pub fn begin(&mut self, samples: u8) {
+        self.stride = match self.left {
+            0 if self.stride > 0 => self.stride.saturating_mul(2),
+            left if left > samples / 2 => self.stride / 2,
+            _ => self.stride,
+        };
+        self.stride = self.stride.max(1);
+        (self.next, self.left) = (self.stride, samples);
+    }
+
+    /// The write that was due has been chosen.
+    pub fn chosen(&mut self) {
+        self.left = self.left.saturating_sub(1);
+        self.next = if self.left > 0 { self.stride } else { 0 };
+    }
 }
 
 /// Whether a link can take requests.
@@ -166,6 +200,8 @@ pub enum Part {
     ScriptLoaded,
     /// One that came too late: its command has been answered with an error, and it goes nowhere.
     TimedOut,
+    /// That of one whose round trip is measured: the ticket knows.
+    Ticket(u16),
 }
 
 /// A reply of which some bytes are still to come.
@@ -192,6 +228,7 @@ impl Link {
             in_flight: VecDeque::new(),
             unsent: 0,
             partial: None,
+            sampling: Sampling::default(),
             blocked: Vec::new(),
             dirty: false,
             wants_write: false,
@@ -307,6 +344,31 @@ const BACKOFF_MOST: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_spread_over_the_second() {
+        let mut sampling = Sampling::default();
+        let mut second = |writes: u32| {
+            sampling.begin(16);
+            let mut chosen = Vec::new();
+            for write in 0..writes {
+                if sampling.next > 0 {
+                    sampling.next -= 1;
+                    if sampling.next == 0 {
+                        sampling.chosen();
+                        chosen.push(write);
+                    }
+                }
+            }
+            chosen
+        };
+        assert_eq!(second(1_000), (0..16).collect::<Vec<u32>>());
+        let last = (0..10).map(|_| second(1_000)).last().expect("ten");
+        assert!((8..=16).contains(&last.len()) && last[last.len() - 1] > 400, "{last:?}");
+        let idle = (0..10).map(|_| second(10)).last().expect("ten");
+        assert_eq!(idle.len(), 10);
+        assert!((0..3).all(|_| second(0).is_empty()));
+    }
 
     #[test]
     fn backoff_doubles_up_to_its_most_and_is_spread() {

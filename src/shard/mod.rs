@@ -1,6 +1,7 @@
 //! A Redis behind us: link, heartbeat, health.
 
 pub mod answer;
+pub mod budget;
 pub mod connect;
 pub mod doors;
 pub mod fault;

@@ -57,14 +57,8 @@ impl Worker {
             }
             return;
         }
-        // What the others wait behind, if it was no neighbour's fault.
-        let culprit = link.in_flight.front().filter(|front| front.part != Part::TimedOut);
-        let culprit = culprit.filter(|_| is_front_late).map(|front| front.session);
         let (overdue, timed_out) = take_overdue(link, now, timeout);
         let (pool, shard) = (link.pool, link.shard);
-        if let Some(session) = culprit {
-            self.note_heavy(session);
-        }
         if !overdue.is_empty() {
             self.answer_overdue(pool, shard, &overdue);
         }

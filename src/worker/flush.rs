@@ -64,6 +64,12 @@ impl Worker {
     pub(crate) fn flush_link(&mut self, number: u32) {
         let Some(link) = self.links.get_mut(number as usize) else { return };
         link.dirty = false;
+        if link.sampling.next > 0 {
+            link.sampling.next -= 1;
+            if link.sampling.next == 0 {
+                self.pools[link.pool].guard.sample(number, link);
+            }
+        }
         let Some(socket) = &mut link.socket else { return };
         if link.wants_write {
             return;

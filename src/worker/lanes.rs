@@ -7,9 +7,9 @@
 //! ```
 //!
 //! What is large takes its time on a link, and all that is behind it waits. A session whose replies or
-//! requests were that large, or that held a link up for a whole `timeout`, moves to the heavy lane as
-//! a whole, and comes back when it was light for a while. It moves only when nothing of it is on any
-//! link, so that its commands never overtake each other.
+//! requests were that large moves to the heavy lane as a whole, and comes back when it was light for a
+//! while. It moves only when nothing of it is on any link, so that its commands never overtake each
+//! other. A command that keeps Redis busy gets no lane: it holds up all links of its shard alike.
 
 use super::{PoolState, Worker};
 use crate::client::session::{Session, Special};

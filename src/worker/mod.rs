@@ -13,6 +13,7 @@
 
 mod deadlines;
 mod flush;
+mod guard;
 mod handshakes;
 mod hubs;
 mod identities;
@@ -31,6 +32,7 @@ mod state;
 mod subscriptions;
 mod thread;
 
+pub use guard::Guard;
 pub use identities::{IdentityLinks, MAX_IDENTITIES};
 pub(crate) use lanes::HEAVY;
 pub use loans::Loan;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Guard;
 use super::identities::IdentityLinks;
 use crate::client::hold::Hold;
 use crate::client::monitor::Monitors;
@@ -52,6 +53,8 @@ pub struct PoolState {
     pub monitors: Monitors,
     /// Who listens to what, by user.
     pub hubs: Hubs,
+    /// What each shard takes for others that are out.
+    pub guard: Guard,
     /// The scripts that came with EVAL.
     pub seen_scripts: Seen,
 }
@@ -66,6 +69,7 @@ impl PoolState {
             health: vec![live; config.servers.len()],
             identities: Vec::new(),
             private_links: vec![0; config.servers.len()],
+            guard: Guard::new(&config),
             seen_scripts: Seen::default(),
             hold: None,
             apart: [vec![None; config.servers.len()], vec![None; config.servers.len()]],

@@ -229,6 +229,7 @@ impl Worker {
     /// A reply for a session that is over.
     #[cold]
     fn deliver_late(&mut self, pending: Pending, frame: &Frame<'_>) {
+        let pending = self.redeem(pending);
         match pending.part {
             Part::Asked => self.tell_asker(pending, frame),
             Part::Published => self.forget_published(pending),
@@ -283,6 +284,10 @@ impl Worker {
             }
             Part::Select => self.selected(pending.session, pending.sequence, frame),
             Part::Unclaimed | Part::TimedOut => {}
+            Part::Ticket(_) => {
+                let pending = self.redeem(pending);
+                self.deliver_part(pending, pending.part, frame);
+            }
             Part::Asked => self.tell_asker(pending, &frame),
             Part::Conclusion => self.conclude(pending.session, pending.sequence, frame),
             Part::Published => self.count_published(pending, frame),

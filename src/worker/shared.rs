@@ -69,6 +69,11 @@ impl Shared {
         }
     }
 
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.inboxes.len()
+    }
+
     /// Lets worker `index` do something when it gets to it, its own worker included.
     pub fn tell(&self, index: usize, what: impl FnOnce(&mut Worker) + Send + 'static) {
         // A worker that has ended needs no telling.

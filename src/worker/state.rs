@@ -109,6 +109,7 @@ impl Worker {
     /// A second has passed.
     pub(super) fn tick(&mut self) {
         self.seconds += 1;
+        self.sample_round_trips();
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);

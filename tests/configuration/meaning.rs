@@ -56,7 +56,8 @@ fn every_key_reaches_its_own_field() {
   tls_listen: b:9\n  tls_cert_file: /c\n  tls_key_file: /k\n  tls_ca_cert_file: /a
   tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
   server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
-  server_tls_name: d\n  server_tls_verify: ca\n";
+  server_tls_name: d\n  server_tls_verify: ca
+  displaced_limit: 26\n  tcp_keepalive_time: 27\n  tcp_user_timeout: 28\n  server_tcp_user_timeout: 29\n  client_idle_timeout: 30\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -81,6 +82,10 @@ fn every_key_reaches_its_own_field() {
         redis_db: 4,
         preconnect: true,
         tcpkeepalive: true,
+        tcp_keepalive_time: milliseconds(27),
+        tcp_user_timeout: milliseconds(28),
+        server_tcp_user_timeout: Some(milliseconds(29)),
+        client_idle_timeout: milliseconds(30),
         reuseport: true,
         auto_eject_hosts: true,
         server_connections: 5,
@@ -105,6 +110,7 @@ fn every_key_reaches_its_own_field() {
         client_pipeline_limit: 20,
         private_links: 21,
         script_cache: 25,
+        displaced_limit: config::DisplacedLimit::Fixed(26),
         cross_shard: config::CrossShard::Allow,
         cluster_emulation: true,
         tls: config::Tls {

@@ -30,6 +30,10 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,
+        tcp_keepalive_time: Duration::ZERO,
+        tcp_user_timeout: Duration::ZERO,
+        server_tcp_user_timeout: None,
+        client_idle_timeout: Duration::ZERO,
         reuseport: false,
         auto_eject_hosts: true,
         server_connections: 1,
@@ -54,6 +58,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         client_pipeline_limit: 1024,
         private_links: 1024,
         script_cache: 0,
+        displaced_limit: circlet::config::DisplacedLimit::Auto,
         cross_shard: circlet::config::CrossShard::Refuse,
         cluster_emulation: false,
     }

@@ -18,11 +18,12 @@ use std::sync::{Arc, Once};
 
 use circlet::admin::counters::WorkerCounters;
 use circlet::config::{self, Config, Format, Pool};
-use circlet::route::ring::Ring;
+use circlet::route::ring::{ALL, Ring};
 use circlet::shard::answer::Answer;
 use circlet::shard::doors::Doors;
 use circlet::shard::health::{Failure, ShardHealth, State};
 use circlet::shard::scripts::ScriptCache;
+use circlet::tls::keeper::Certificates;
 use circlet::worker::{Incoming, Message, Setup, Shared, Worker, serve};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -92,7 +93,8 @@ impl Stage {
         // As the first heartbeats find them.
         (0..shards).for_each(|shard| doors.note(0, shard, &Answer::Good));
         let scripts = vec![ScriptCache::new(pool.script_cache)];
-        let shared = Arc::new(Shared::new(vec![inbox.clone()], scripts, doors));
+        let certificates = Arc::new(Certificates::load(&config).expect("there are none to load"));
+        let shared = Arc::new(Shared::new(vec![inbox.clone()], scripts, doors, certificates));
         let setup = Setup {
             index: 0,
             pools: vec![(Arc::clone(&pool), Arc::new(home.clone()))],
@@ -108,6 +110,7 @@ impl Stage {
         runtime.spawn_local(serve(setup));
         let live = ShardHealth {
             state: State::Live,
+            share: ALL,
             since: std::time::Instant::now(),
             cause: Arc::from(""),
         };

@@ -4,6 +4,7 @@
 mod bad_clients;
 mod bad_shards;
 mod blocking;
+mod cascade;
 mod chaos;
 mod clients;
 mod cluster;

@@ -17,6 +17,7 @@ use crate::route::ring::Ring;
 use crate::shard::doors::Doors;
 use crate::shard::scripts::ScriptCache;
 use crate::socket::Socket;
+use crate::tls::keeper::Certificates;
 use crate::worker::{PoolState, Shared, Worker, flush};
 
 const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
@@ -29,7 +30,9 @@ fn worker(port: u16) -> Rc<RefCell<Worker>> {
         "pool:\n  listen: 127.0.0.1:1\n  redis: true\n  timeout: 50\n  servers:\n    - 127.0.0.1:{port}:1\n"
     );
     let mut config = parse(&text, Format::Yaml, "test").unwrap();
-    let shared = Shared::new(Vec::new(), vec![ScriptCache::new(0)], Arc::new(Doors::new(&config)));
+    let (doors, scripts) = (Arc::new(Doors::new(&config)), vec![ScriptCache::new(0)]);
+    let certificates = Arc::new(Certificates::load(&config).unwrap());
+    let shared = Shared::new(Vec::new(), scripts, doors, certificates);
     let pool = Arc::new(config.pools.remove(0));
     let ring = Arc::new(Ring::new(&pool));
     let (failures, _) = unbounded_channel();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{PATIENT, one_worker};
 use crate::harness::{
-    Circlet, Client, FakeShard, Proxy, Reply, Shard, encode, eventually, honest, pool_yaml,
+    Circlet, Client, FakeShard, Reply, Shard, encode, eventually, honest, pool_yaml,
 };
 
 /// A network that swallows what it is given, on one connection only: heartbeats are fine.

@@ -27,7 +27,7 @@ pub use process::{Process, process_runs};
 pub use proxy::{CIRCLET, Circlet, Nutcracker, Proxy, Refused, pool_yaml};
 pub use relay::Relay;
 pub use shard::Shard;
-pub use wire::{Reply, encode, read_reply};
+pub use wire::{Reply, encode, read_command, read_reply};
 
 use std::time::{Duration, Instant};
 
