@@ -37,7 +37,7 @@
 //! | [`shard`] | a Redis behind us: link, greeting, heartbeat, health |
 //! | [`reply`] | places kept for replies in the order of the commands, and merging |
 //! | [`subscription`] | publish and subscribe: who listens to what, what shards were asked for |
-//! | [`outbox`], [`socket`] | bytes that wait to be written, and what they are written to |
+//! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
@@ -49,8 +49,8 @@
 //! or exhaustion finds, and by fuzzing.
 //!
 //! 1. **A reply goes to the command it answers, or nowhere.** A link pairs by order; what makes
-//!    the order doubtful (garbage, a surplus reply, a timeout) ends the link and fails exactly the
-//!    requests in flight on it. See [`shard::link`].
+//!    the order doubtful (garbage, a surplus reply) ends the link and fails exactly the requests in
+//!    flight on it. A request that times out keeps its place in the order. See [`shard::link`].
 //! 2. **A session's replies leave in the order of its commands.** See [`reply::slots`].
 //! 3. **A request is sent at most once.** Nothing is retried: a write may have happened.
 //! 4. **A number of a session is not reused while a link still carries it.** See
@@ -90,5 +90,6 @@ pub mod server;
 pub mod shard;
 pub mod socket;
 pub mod subscription;
+pub mod tcp;
 pub mod tls;
 pub mod worker;

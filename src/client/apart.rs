@@ -47,6 +47,12 @@ impl Worker {
             {
                 return IfWanted;
             }
+            if special.has(Special::LATE) && worker.refuses_late(number, spec, request) {
+                return IfWanted;
+            }
+            if special.has(Special::HEAVY) && !worker.settle_lane(number, whole.is_none()) {
+                return IfWanted;
+            }
             if special.has(Special::DISPLACED) {
                 return worker.handle_displaced(number, spec, request, whole);
             }

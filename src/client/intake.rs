@@ -6,7 +6,7 @@ use super::apart::Told;
 use super::session::{Input, Pause, Special};
 use crate::reply::slots::Frame;
 use crate::resp::{ProtocolError, Request, RequestScanner, Scan, Writer, inline};
-use crate::worker::Worker;
+use crate::worker::{HEAVY, Worker};
 
 impl Worker {
     /// Handles `count` bytes in the scratch buffer, after those that came earlier.
@@ -47,7 +47,9 @@ impl Worker {
             return;
         }
         if let Some(input) = session.input.take_if(|input| input.missing == 0) {
+            self.begin_waited(number, input.arrived_at);
             self.take_commands(number, &input.bytes, input.scanner);
+            self.end_waited(number);
         }
     }
 
@@ -60,6 +62,10 @@ impl Worker {
             Ok(Scan::Done(_)) => {
                 // No more was read than the command still needed: it is all there is.
                 let bytes = input.bytes.freeze();
+                let is_heavy = bytes.len() >= HEAVY;
+                if is_heavy {
+                    self.expect_heavy(number);
+                }
                 self.command(number, &Request::new(&bytes, input.scanner.args()), Some(&bytes));
                 if self.sessions[number as usize].pause.comes_again() {
                     return self.keep_for_later(number, &bytes, RequestScanner::default());
@@ -134,7 +140,8 @@ impl Worker {
         let room = bytes.len() + missing.min(ROOM_AHEAD);
         let mut kept = BytesMut::with_capacity(room);
         kept.extend_from_slice(bytes);
-        let input = Input { scanner, bytes: kept, missing: missing.max(1) };
+        let (missing, arrived_at) = (missing.max(1), Some(self.clock.arrival()));
+        let input = Input { scanner, bytes: kept, missing, arrived_at };
         self.sessions[number as usize].input = Some(Box::new(input));
         self.pause_if_full(number);
     }
@@ -142,7 +149,8 @@ impl Worker {
     pub(super) fn keep_for_later(&mut self, number: u32, bytes: &[u8], scanner: RequestScanner) {
         let session = &mut self.sessions[number as usize];
         if !session.closing {
-            let input = Input { scanner, bytes: bytes.into(), missing: 0 };
+            let arrived_at = Some(self.clock.arrival());
+            let input = Input { scanner, bytes: bytes.into(), missing: 0, arrived_at };
             session.input = Some(Box::new(input));
         }
     }

@@ -18,6 +18,7 @@ pub mod hold;
 pub mod info;
 pub mod intake;
 mod iteration;
+mod late;
 mod learned;
 pub(crate) mod limits;
 pub mod listener;

@@ -26,6 +26,10 @@ pub struct Session {
     pub pool: u16,
     /// Index of the pool's identity that its commands travel as.
     pub identity: u16,
+    /// Which of its identity's links to a shard its commands travel on.
+    pub lane: u16,
+    /// Commands since the last that was heavy, while it is not known to be light.
+    pub light_commands: u16,
     /// The version of RESP that it speaks.
     pub protocol: Protocol,
     /// What sets it apart from most: 0, or marks of [`Special`].
@@ -110,6 +114,10 @@ impl Special {
     pub const RULED: Self = Self(128);
     /// Its user or its address has limits.
     pub const LIMITED: Self = Self(256);
+    /// It was heavy lately, so that the lane of its next command is to be looked at.
+    pub const HEAVY: Self = Self(1024);
+    /// What it says now arrived longer ago than the pool's `timeout`.
+    pub const LATE: Self = Self(512);
 
     /// Whether any mark is there.
     #[inline(always)]
@@ -210,6 +218,9 @@ pub struct Input {
     pub bytes: BytesMut,
     /// At least so many bytes are missing; 0 when whole commands may wait.
     pub missing: usize,
+    /// When whole commands that wait arrived, in milliseconds of the worker's clock. `None` where
+    /// they wait for something that was wanted (BLPOP, CLIENT PAUSE): that is no delay of theirs.
+    pub arrived_at: Option<u32>,
 }
 
 impl Session {
@@ -219,6 +230,8 @@ impl Session {
             id,
             pool: pool as u16,
             identity: 0,
+            lane: 0,
+            light_commands: 0,
             protocol: Protocol::Resp2,
             db,
             special: if authenticated { Special::NONE } else { Special::STRANGER },

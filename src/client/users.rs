@@ -213,7 +213,7 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         session.outstanding += 1;
         let pool = usize::from(session.pool);
-        let (queued_at, part) = (self.clock.now(), Part::Asked);
+        let (queued_at, part) = (self.clock.arrival(), Part::Asked);
         let pending = Pending { session: number, sequence: place, queued_at, part };
         match self.link_apart(pool, shard, whose) {
             Ok(link) => {

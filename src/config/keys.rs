@@ -67,8 +67,8 @@ pub static KEYS: &[Key] = &[
         takes: Takes::Milliseconds(INT, |pool, time| {
             pool.timeout = (!time.is_zero()).then_some(time);
         }),
-        meaning: "How long a request may wait for its reply, from when it is queued; 0 waits for ever.",
-        twemproxy: "",
+        meaning: "How long a request may wait for its reply, from when it was read; then its client is told so and a late reply is dropped, while the other requests on the link go on. 0 waits for ever.",
+        twemproxy: "Fails all requests on the connection.",
     },
     Key {
         name: "backlog",
@@ -356,6 +356,36 @@ pub static KEYS: &[Key] = &[
         }),
         meaning: "How many good heartbeats in a row bring an ejected shard back.",
         twemproxy: "Brings it back unasked.",
+    },
+    Key {
+        name: "client_idle_timeout",
+        default: Without::Text("0"),
+        takes: Takes::Milliseconds(INT, |pool, time| pool.client_idle_timeout = time),
+        meaning: "How long a client may say nothing before it is disconnected, give or take two seconds (Redis: `timeout`); 0 is for ever. Subscribers, monitors, and clients that wait for a reply are exempt.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "tcp_keepalive_time",
+        default: Without::Text("300000"),
+        takes: Takes::Milliseconds(POSITIVE_INT, |pool, time| pool.tcp_keepalive_time = time),
+        meaning: "With `tcpkeepalive`: how long a connection is silent before it is probed, and again after each third of that; three probes without an answer end it (Redis: `tcp-keepalive`). Whole seconds.",
+        twemproxy: "The system's, two hours by default.",
+    },
+    Key {
+        name: "tcp_user_timeout",
+        default: Without::Text("300000"),
+        takes: Takes::Milliseconds(INT, |pool, time| pool.tcp_user_timeout = time),
+        meaning: "How long what was sent to a client may stay without an acknowledgement, or the client's buffers full, before the connection ends (TCP_USER_TIMEOUT); 0 leaves it to the system, some 15 minutes, and for ever where the client only does not read.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "server_tcp_user_timeout",
+        default: Without::Derived(
+            "twice the larger of `timeout` and `heartbeat_timeout`, at least 10000",
+        ),
+        takes: Takes::Milliseconds(INT, |pool, time| pool.server_tcp_user_timeout = Some(time)),
+        meaning: "The same for links to shards. It ends links that a network swallowed and on which nothing has a deadline.",
+        twemproxy: NEW,
     },
     Key {
         name: "connect_timeout",

@@ -38,7 +38,7 @@ pub struct Pool {
     pub key_bytes: KeyBytes,
     /// How a hash becomes a shard.
     pub distribution: Distribution,
-    /// How long a request may wait for its reply, from when it is queued. `None` waits for ever.
+    /// How long a request may wait for its reply, from when it was read. `None` waits for ever.
     pub timeout: Option<Duration>,
     /// Whose connections begin with a PROXY protocol header.
     pub proxy_protocol_from: Option<Networks>,
@@ -70,6 +70,14 @@ pub struct Pool {
     pub preconnect: bool,
     /// Whether TCP keepalive is set on client and shard sockets.
     pub tcpkeepalive: bool,
+    /// How long such a socket is silent before it is probed.
+    pub tcp_keepalive_time: Duration,
+    /// TCP_USER_TIMEOUT of client sockets; zero leaves it to the system.
+    pub tcp_user_timeout: Duration,
+    /// The same of links to shards, where the file says it.
+    pub server_tcp_user_timeout: Option<Duration>,
+    /// How long a client may say nothing; zero is for ever.
+    pub client_idle_timeout: Duration,
     /// Whether SO_REUSEPORT is set on the listening socket.
     pub reuseport: bool,
     /// Whether a shard that stops answering loses its keys to the others until it returns.

@@ -1,14 +1,12 @@
 //! Opening a link: resolve, connect, and say who we are.
 
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -19,6 +17,7 @@ use crate::config::{Address, Auth, Pool};
 use crate::resp::{Protocol, ReplyLimits, ReplyScanner, Scan, write};
 use crate::secret::Secret;
 use crate::socket::Socket;
+use crate::tcp::{TcpOptions, set_options};
 use crate::tls::connect as tls;
 use crate::tls::files::Connector;
 
@@ -61,8 +60,8 @@ pub struct Target {
     pub clients_decide: bool,
     /// How long connecting and greeting may take.
     pub timeout: Duration,
-    /// Whether TCP keepalive is set.
-    pub keepalive: bool,
+    /// How a TCP socket is set.
+    pub tcp: TcpOptions,
     /// What a TLS handshake takes, where shards speak TLS.
     pub tls: Option<Arc<Connector>>,
 }
@@ -76,7 +75,7 @@ impl Target {
             password: pool.redis_auth.clone().filter(|_| pool.who_decides() != Auth::Shard),
             clients_decide: pool.who_decides() == Auth::Shard,
             timeout: pool.connect_timeout,
-            keepalive: pool.tcpkeepalive,
+            tcp: TcpOptions::of_shards(pool),
             tls,
         }
     }
@@ -95,7 +94,7 @@ pub async fn open(target: &Target) -> Result<Socket, LinkFault> {
             }
             Address::Tcp { host, port } => {
                 let mut stream = connect_tcp(host, *port).await?;
-                set_options(&stream, target.keepalive).map_err(|error| LinkFault::of_io(&error))?;
+                set_options(&stream, target.tcp).map_err(|error| LinkFault::of_io(&error))?;
                 let Some(connector) = &target.tls else {
                     greet(&mut stream, target).await?;
                     return Ok(Socket::Tcp(stream));
@@ -137,15 +136,6 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, LinkFault> {
         Ok(addresses) => Ok(addresses.collect()),
         Err(error) => Err(LinkFault::Resolve(format!("cannot resolve {host}: {error}").into())),
     }
-}
-
-/// Sets what every TCP socket of ours has: no Nagle delay, and keepalive where it is wanted.
-pub fn set_options(stream: &TcpStream, keepalive: bool) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    if keepalive {
-        SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new())?;
-    }
-    Ok(())
 }
 
 /// Says all greetings in one write and reads an answer to each.

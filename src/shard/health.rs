@@ -55,6 +55,9 @@ pub struct Failure {
     pub cause: Arc<str>,
     /// When it was met. A failure older than the last good heartbeat is history.
     pub at: Instant,
+    /// Whether a request waited in vain, and nothing else: the command may have been a slow one, so
+    /// that it counts for nothing until a heartbeat has failed as well.
+    pub is_timeout: bool,
 }
 
 impl ShardHealth {
@@ -67,7 +70,7 @@ impl ShardHealth {
 impl Failure {
     /// A failure met just now.
     pub fn now(pool: usize, shard: usize, cause: impl Into<Arc<str>>) -> Self {
-        Self { pool, shard, cause: cause.into(), at: Instant::now() }
+        Self { pool, shard, cause: cause.into(), at: Instant::now(), is_timeout: false }
     }
 }
 

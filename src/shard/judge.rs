@@ -9,6 +9,9 @@
 //! ```
 //! - Heartbeats and failures that requests met count together; a good heartbeat forgets them all,
 //!   those still on their way from a worker included.
+//! - A request that waited in vain counts with the others, yet takes nobody out by itself: a slow
+//!   command must not cost a shard that answers its heartbeats. The next failure of another kind
+//!   does, as a rule that of the heartbeat which asks at once.
 //! - Failures of requests that lie close together are one ([`BURST`]): a restart of one shard
 //!   breaks a link of every worker in the same moment.
 //! - The wait of an ejected shard is `server_retry_timeout`, doubled for each time it was
@@ -47,6 +50,8 @@ pub struct ShardJudge {
     /// Failures since the last good heartbeat, and when the first of them was.
     failures: u32,
     failing_since: Instant,
+    /// Whether any of them was more than a request that waited in vain.
+    is_certain: bool,
     /// BUSY answers since the last good heartbeat.
     busy: u32,
     last_request_failure: Option<Instant>,
@@ -68,6 +73,7 @@ impl ShardJudge {
             cause: Arc::from(""),
             failures: 0,
             failing_since: now,
+            is_certain: false,
             busy: 0,
             last_request_failure: None,
             last_good: None,
@@ -84,17 +90,33 @@ impl ShardJudge {
             Answer::Good | Answer::Locked => self.good(now),
             Answer::Refusal(_) | Answer::Busy(_) if !self.rules.auto_eject => self.good(now),
             Answer::Busy(cause) => self.busy(cause, now),
-            Answer::Refusal(cause) | Answer::Failure(cause) => self.failure(cause, now),
+            Answer::Refusal(cause) | Answer::Failure(cause) => {
+                self.is_certain = true;
+                self.failure(cause, now)
+            }
         }
     }
 
     /// Takes in a failure that a worker met at `at`; `true` when the shard went out.
     pub fn request_failed(&mut self, cause: &str, at: Instant, now: Instant) -> bool {
+        self.request(cause, at, now, true)
+    }
+
+    /// Takes in that a worker waited in vain for a reply; `true` when the shard went out.
+    pub fn request_timed_out(&mut self, cause: &str, at: Instant, now: Instant) -> bool {
+        self.request(cause, at, now, false)
+    }
+
+    fn request(&mut self, cause: &str, at: Instant, now: Instant, is_certain: bool) -> bool {
         let at = at.min(now);
         // A shard that is out gets no requests: what fails now was sent before.
         let history = self.out || self.last_good.is_some_and(|good| at <= good);
         let same_event = self.last_request_failure.is_some_and(|last| at < last + BURST);
-        if history || same_event {
+        if history {
+            return false;
+        }
+        self.is_certain |= is_certain;
+        if same_event {
             return false;
         }
         self.last_request_failure = Some(at);
@@ -141,6 +163,7 @@ impl ShardJudge {
 
     fn good(&mut self, now: Instant) -> bool {
         self.failures = 0;
+        self.is_certain = false;
         self.busy = 0;
         self.last_good = Some(now);
         if self.out {
@@ -165,7 +188,7 @@ impl ShardJudge {
             self.failing_since = now;
         }
         self.failures = self.failures.saturating_add(1);
-        if self.out || self.failures < self.rules.failure_limit {
+        if self.out || self.failures < self.rules.failure_limit || !self.is_certain {
             return false;
         }
         let reason = match self.failures {

@@ -6,8 +6,10 @@
 //!   session 3 ─┘   in_flight: (3,7) (9,1) (3,8)    └─ the front of in_flight says whose it is
 //! ```
 //!
-//! Whatever makes the pairing doubtful (garbage, a surplus reply, a timeout) ends the link and
-//! fails exactly the requests in `in_flight`; nothing is ever sent a second time.
+//! Whatever makes the pairing doubtful (garbage, a surplus reply) ends the link and fails exactly
+//! the requests in `in_flight`; nothing is ever sent a second time. A timeout makes nothing doubtful:
+//! the request is answered with an error, its place in `in_flight` stays ([`Part::TimedOut`]), and
+//! the reply that comes for it after all is dropped. See `worker::deadlines`.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -68,6 +70,8 @@ pub struct Link {
     pub request_bytes: u64,
     /// Whose it is.
     pub owner: Owner,
+    /// Whether it is in the lane of sessions with large requests or replies.
+    pub is_heavy: bool,
     /// Whether its oldest request may wait longer than the pool's `timeout`: it is a blocking one.
     pub patient: bool,
     /// What the shard calls the connection (CLIENT ID), once it was asked; for links that wait.
@@ -77,6 +81,11 @@ pub struct Link {
     pub is_marked: bool,
     /// The scripts and functions that were loaded over this connection.
     pub loaded: Loaded,
+    /// Since when a reply is late and nothing at all was read; in milliseconds of the worker's
+    /// clock.
+    pub silent_since: Option<u32>,
+    /// When health last heard that replies of this link are late.
+    pub late_told_at: Option<u32>,
 }
 
 /// Whose a link is.
@@ -152,10 +161,18 @@ pub struct Pending {
     pub session: u32,
     /// Its place among the session's replies.
     pub sequence: u32,
-    /// When it was queued, in milliseconds of the worker's clock.
+    /// When its command arrived, or was queued where circlet asks of itself; in milliseconds of
+    /// the worker's clock.
     pub queued_at: u32,
     /// Which part of the reply it is, or a mark.
     pub part: Part,
+}
+
+impl Pending {
+    /// How long it has waited at the moment `now` of the worker's clock, in milliseconds.
+    pub fn age(&self, now: u32) -> u32 {
+        now.wrapping_sub(self.queued_at)
+    }
 }
 
 /// What a reply is to its command.
@@ -183,6 +200,8 @@ pub enum Part {
     Script,
     /// The answer to a script that circlet loads itself.
     ScriptLoaded,
+    /// One that came too late: its command has been answered with an error, and it goes nowhere.
+    TimedOut,
     /// That of one whose round trip is measured: the ticket knows.
     Ticket(u16),
     /// The answer to what remembers a key of another shard; the sequence number is that shard's
@@ -226,10 +245,13 @@ impl Link {
             requests: 0,
             request_bytes: 0,
             owner: Owner::Shared,
+            is_heavy: false,
             patient: false,
             client_id: None,
             is_marked: false,
             loaded: Loaded::default(),
+            silent_since: None,
+            late_told_at: None,
         }
     }
 

@@ -33,7 +33,11 @@ impl PoolJudge {
 
     /// Takes in a failure that a worker met.
     pub fn request_failed(&mut self, failure: &Failure, now: Instant) -> Vec<Change> {
-        self.feed(failure.shard, now, |judge| judge.request_failed(&failure.cause, failure.at, now))
+        let (cause, at) = (&failure.cause, failure.at);
+        self.feed(failure.shard, now, |judge| match failure.is_timeout {
+            true => judge.request_timed_out(cause, at, now),
+            false => judge.request_failed(cause, at, now),
+        })
     }
 
     /// The health of every shard, by index.

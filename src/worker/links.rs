@@ -17,6 +17,9 @@ impl Worker {
     /// Opens the links of the pool's first identity, as `preconnect` wants.
     pub(crate) fn preconnect(&mut self, pool: usize) {
         for place in 0..self.pools[pool].identities[0].links.len() {
+            if self.pools[pool].is_heavy_place(place) {
+                continue;
+            }
             let number = self.add_link(pool, 0, place);
             let _ = self.links[number as usize].prepare();
         }
@@ -30,6 +33,7 @@ impl Worker {
         let links = &self.pools[pool].identities[identity];
         let mut link = Link::new(pool, shard, links.identity.clone(), limit);
         link.pipeline_limit = most;
+        link.is_heavy = self.pools[pool].is_heavy_place(place);
         let number = self.start_link(link);
         self.pools[pool].identities[identity].links[place] = Some(number);
         number
@@ -78,7 +82,7 @@ impl Worker {
     ) {
         let client = &mut *self.sessions[session as usize];
         client.outstanding += 1;
-        let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
+        let pending = Pending { session, sequence, queued_at: self.clock.arrival(), part };
         let known = self.pools[usize::from(client.pool)].link(client, shard);
         let number = match known {
             Some(number) if self.links[number as usize].takes_requests() => number,
@@ -124,7 +128,7 @@ impl Worker {
         self.deliver(pending, Frame::Small(&error));
     }
 
-    fn error_reply(&self, pool: usize, shard: usize, fault: &LinkFault) -> Vec<u8> {
+    pub(super) fn error_reply(&self, pool: usize, shard: usize, fault: &LinkFault) -> Vec<u8> {
         let config = &self.pools[pool].config;
         error_frame(&fault.reply(&config.servers[shard].name, &config.name))
     }
@@ -151,13 +155,15 @@ impl Worker {
         link.wants_write = false;
         (link.client_id, link.is_marked) = (None, false);
         link.loaded = Loaded::default();
+        (link.silent_since, link.late_told_at) = (None, None);
         link.back_off(&fault);
         link.wake();
         if fault.blames_shard() && !is_expected {
-            self.report(pool, shard, &fault);
+            self.report(pool, shard, &fault, "link to shard failed");
         }
         let error = self.error_reply(pool, shard, &fault);
-        self.counters.pools[pool].forward_error.add(in_flight.len() as u64);
+        let failed = in_flight.iter().filter(|pending| pending.part != Part::TimedOut).count();
+        self.counters.pools[pool].forward_error.add(failed as u64);
         match self.links[number as usize].owner {
             Owner::Session(session) => self.private_lost(number, session, &fault),
             Owner::Subscriptions(_) => self.subscriptions_lost(number, &fault),
@@ -169,7 +175,8 @@ impl Worker {
         self.unblock_sessions(number);
     }
 
-    fn report(&self, pool: usize, shard: usize, fault: &LinkFault) {
+    /// Counts and logs a failure of a shard, and lets health hear of it.
+    pub(super) fn report(&self, pool: usize, shard: usize, fault: &LinkFault, what: &str) {
         let counters = &self.counters.pools[pool].shards[shard];
         match fault {
             LinkFault::Closed => counters.server_eof.add(1),
@@ -181,10 +188,11 @@ impl Worker {
             pool = self.pools[pool].config.name,
             shard = self.pools[pool].config.servers[shard].name,
             cause = &*cause,
-            "link to shard failed"
+            "{what}"
         );
         // The control thread is gone only when the process ends.
-        let _ = self.failures.send(Failure::now(pool, shard, cause));
+        let is_timeout = *fault == LinkFault::ReplyTimeout;
+        let _ = self.failures.send(Failure { is_timeout, ..Failure::now(pool, shard, cause) });
     }
 
     /// Takes over what the control thread found out about a pool's shards.
@@ -219,37 +227,11 @@ impl Worker {
     fn reconnect_live(&mut self, pool: usize) {
         for (_, link) in &mut self.links {
             let is_live = self.pools[pool].health[link.shard].state == State::Live;
-            let is_idle = link.owner == Owner::Shared && matches!(link.state, LinkState::Idle);
+            let is_native = link.owner == Owner::Shared && !link.is_heavy;
+            let is_idle = is_native && matches!(link.state, LinkState::Idle);
             if link.pool == pool && is_live && is_idle {
                 let _ = link.prepare();
             }
-        }
-    }
-
-    /// Whether any pool has a `timeout`, so that the clock matters.
-    #[inline]
-    pub(crate) fn timeouts(&self) -> bool {
-        self.pools.iter().any(|pool| pool.timeout.is_some())
-    }
-
-    /// Fails the links whose oldest request has waited longer than its pool's `timeout`.
-    pub fn sweep_timeouts(&mut self) {
-        self.clock.refresh();
-        let now = self.clock.now();
-        let is_late = |link: &Link| {
-            let timeout = self.pools[link.pool].timeout;
-            let oldest = link.in_flight.front();
-            matches!((timeout, oldest), (Some(timeout), Some(oldest))
-                if !link.patient && now.wrapping_sub(oldest.queued_at) > timeout)
-        };
-        let late: Vec<u32> = self
-            .links
-            .iter()
-            .filter(|(_, link)| is_late(link))
-            .map(|(number, _)| number as u32)
-            .collect();
-        for number in late {
-            self.fail_link(number, LinkFault::ReplyTimeout);
         }
     }
 }

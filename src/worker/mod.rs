@@ -11,11 +11,14 @@
 //! flush task runs after all tasks that were ready in the same turn of the loop, so that each
 //! connection is written to once for all of them.
 
+mod deadlines;
 mod flush;
 mod guard;
 mod handshakes;
 mod hubs;
 mod identities;
+mod idle;
+mod lanes;
 mod leftovers;
 mod links;
 mod loans;
@@ -32,6 +35,7 @@ mod thread;
 
 pub use guard::Guard;
 pub use identities::{IdentityLinks, MAX_IDENTITIES};
+pub(crate) use lanes::HEAVY;
 pub use loans::Loan;
 pub use pool::PoolState;
 pub use private::PrivateLink;

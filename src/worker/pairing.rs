@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::Worker;
-use super::sessions::{READ_IN_PLACE, make_room, others_first};
+use super::sessions::{READ_AT_MOST, READ_IN_PLACE, make_room, others_first};
+use super::{HEAVY, Worker};
 use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
 use crate::shard::connect::{self, Target};
@@ -57,18 +57,19 @@ impl Worker {
             match read {
                 Ok((0, _)) => self.fail_link(number, LinkFault::Closed),
                 Ok((count, in_place)) => {
+                    link.silent_since = None;
                     let counters = &self.counters.pools[link.pool].shards[link.shard];
                     counters.response_bytes.add(count as u64);
-                    if in_place {
-                        self.take_reply_in_place(number);
-                    } else {
-                        self.take_replies(number, count);
-                        taken += count;
-                        if taken >= self.scratch.len() {
-                            // A shard that sends as fast as it is read must not hold up others.
-                            others_first(cx);
-                            return Poll::Pending;
-                        }
+                    let enough = if in_place { READ_AT_MOST } else { self.scratch.len() };
+                    match in_place {
+                        true => self.take_reply_in_place(number),
+                        false => self.take_replies(number, count),
+                    }
+                    taken += count;
+                    if taken >= enough {
+                        // A shard that sends as fast as it is read must not hold up others.
+                        others_first(cx);
+                        return Poll::Pending;
                     }
                 }
                 Err(error) => self.fail_link(number, LinkFault::of_io(&error)),
@@ -93,7 +94,12 @@ impl Worker {
                         link.partial = Some(partial);
                     }
                     // The scanner says so again.
-                    _ => self.pair(number, &partial.bytes, partial.scanner),
+                    _ => {
+                        if partial.bytes.len() >= HEAVY {
+                            self.note_heavy_reply(number);
+                        }
+                        self.pair(number, &partial.bytes, partial.scanner);
+                    }
                 }
             }
         }
@@ -147,6 +153,9 @@ impl Worker {
         match partial.scanner.scan(&partial.bytes, &limits) {
             Ok(Scan::Done(len)) if len == partial.bytes.len() => {
                 self.counters.pools[link.pool].shards[link.shard].responses.add(1);
+                if len >= HEAVY {
+                    self.note_heavy_reply(number);
+                }
                 self.pair_one(number, Frame::Large(partial.bytes.freeze()));
             }
             Ok(Scan::Done(_)) => unreachable!("no more was read than the reply still needed"),

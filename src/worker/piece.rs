@@ -54,7 +54,7 @@ impl Worker {
         let link = &mut *self.links[number as usize];
         // The first one counts for the bytes of all.
         let mut queued = bytes.len();
-        let queued_at = self.clock.now();
+        let queued_at = self.clock.arrival();
         for (sequence, part) in parts {
             client.outstanding += 1;
             let pending = Pending { session, sequence, queued_at, part };

@@ -114,21 +114,6 @@ impl PoolState {
         }
     }
 
-    /// Links per shard and identity.
-    #[inline]
-    pub fn lanes(&self) -> usize {
-        self.config.server_connections as usize
-    }
-
-    /// The place, among an identity's links, of the one that `session` uses to reach `shard`.
-    #[inline]
-    pub fn place(&self, session: &Session, shard: usize) -> usize {
-        match self.lanes() {
-            1 => shard,
-            lanes => shard * lanes + session.id as usize % lanes,
-        }
-    }
-
     /// The number of the link that `session` uses to reach `shard`, if there is one already.
     #[inline]
     pub fn link(&self, session: &Session, shard: usize) -> Option<u32> {

@@ -122,7 +122,7 @@ impl Worker {
         let (number, shard, lost) = (private.number, private.shard, private.lost.clone());
         if let Some(fault) = lost {
             client.outstanding += 1;
-            let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
+            let pending = Pending { session, sequence, queued_at: self.clock.arrival(), part };
             return self.fail(pending, shard, &fault);
         }
         self.send_on(number, session, sequence, part, request);
@@ -138,7 +138,7 @@ impl Worker {
         request: Frame<'_>,
     ) {
         self.sessions[session as usize].outstanding += 1;
-        let pending = Pending { session, sequence, queued_at: self.clock.now(), part };
+        let pending = Pending { session, sequence, queued_at: self.clock.arrival(), part };
         let link = &mut *self.links[number as usize];
         let before = link.output.len();
         match request {

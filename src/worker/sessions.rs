@@ -32,6 +32,7 @@ impl Worker {
         let mut session = Session::new(id, pool, config.redis_db, !is_stranger, socket);
         session.heard_at = self.seconds;
         session.origin = origin;
+        session.lane = self.pools[pool].native_lane(id);
         self.pools[pool].mark(&mut session);
         self.pools[pool].begin_use(usize::from(session.identity));
         let number = self.sessions.insert(Box::new(session)) as u32;
@@ -111,9 +112,14 @@ impl Worker {
                     self.counters.pools[usize::from(session.pool)].client_eof.add(1);
                     self.finish_session(number);
                 }
-                Ok((_, true)) => {
+                Ok((count, true)) => {
                     session.heard_at = self.seconds;
                     self.take_in_place(number);
+                    taken += count;
+                    if taken >= READ_AT_MOST {
+                        others_first(cx);
+                        return Poll::Pending;
+                    }
                 }
                 Ok((count, false)) => {
                     session.heard_at = self.seconds;
@@ -152,7 +158,13 @@ impl Worker {
             let Some(socket) = &mut session.socket else { return Poll::Ready(()) };
             let is_heard =
                 matches!(session.pause, Pause::Blocked | Pause::Subscribing | Pause::Held);
-            if !is_heard || kept >= PAUSE_AT_INPUT {
+            if !is_heard {
+                return Poll::Pending;
+            }
+            if let Some(input) = &mut session.input {
+                input.arrived_at = None;
+            }
+            if kept >= PAUSE_AT_INPUT {
                 return Poll::Pending;
             }
             match ready!(socket.poll_read(cx, &mut self.scratch)) {
@@ -301,7 +313,7 @@ impl Worker {
                 }
             }
             Part::Select => self.selected(pending.session, pending.sequence, frame),
-            Part::Unclaimed => {}
+            Part::Unclaimed | Part::TimedOut => {}
             Part::Ticket(_) => {
                 let pending = self.redeem(pending);
                 self.deliver_part(pending, pending.part, frame);
@@ -359,6 +371,8 @@ pub(super) fn make_room(bytes: &mut BytesMut, missing: usize) -> usize {
 
 /// From this many missing bytes on, a command or reply is read right behind what came of it.
 pub(crate) const READ_IN_PLACE: usize = 16 * 1024;
+/// So much of something large is read before the others' turn.
+pub(super) const READ_AT_MOST: usize = 1024 * 1024;
 /// How much a buffer for something large grows at least.
 const GROW_AT_LEAST: usize = 1024 * 1024;
 /// So much is read ahead of a client whose last command waits.

@@ -56,6 +56,8 @@ pub struct Worker {
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
+    /// Where the next look for idle sessions begins.
+    pub(super) idle_from: usize,
     /// Clients that are in the midst of a TLS handshake.
     pub(super) handshakes: Handshakes,
     /// Tasks that wait for memory.
@@ -96,6 +98,7 @@ impl Worker {
                 split: SplitBuffers::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
+                idle_from: 0,
                 handshakes: Handshakes::default(),
                 waiting_for_memory: Waiting::default(),
                 index,
@@ -180,11 +183,12 @@ impl Ready {
 pub struct Clock {
     started: Instant,
     now: u32,
+    arrival: u32,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { started: Instant::now(), now: 0 }
+        Self { started: Instant::now(), now: 0, arrival: 0 }
     }
 }
 
@@ -193,6 +197,13 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> u32 {
         self.now
+    }
+
+    /// When the command that is handled now arrived; the last `refresh` for what circlet asks of
+    /// itself.
+    #[inline]
+    pub fn arrival(&self) -> u32 {
+        self.arrival
     }
 
     /// Puts the clock forward: a test lets time pass without waiting for it.
@@ -204,6 +215,12 @@ impl Clock {
     /// Reads the time.
     pub fn refresh(&mut self) {
         self.now = self.started.elapsed().as_millis() as u32;
+        self.arrival = self.now;
+    }
+
+    /// The commands that are handled next arrived at `moment`, which may be a while ago.
+    pub fn set_arrival(&mut self, moment: u32) {
+        self.arrival = moment;
     }
 }
 

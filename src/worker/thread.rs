@@ -11,15 +11,15 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::{Call, PoolState, Shared, Worker, flush, handshakes};
+use super::{Call, PoolState, Shared, Worker, flush, handshakes, idle};
 use crate::admin::counters::WorkerCounters;
 use crate::client::proxied;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::route::ring::Ring;
-use crate::shard::connect::set_options;
 use crate::shard::health::{Failure, ShardHealth};
 use crate::socket::Socket;
+use crate::tcp::{TcpOptions, set_options};
 
 /// What a worker is told by the rest of the process.
 #[derive(Debug)]
@@ -152,6 +152,7 @@ pub async fn serve(setup: Setup) {
     tokio::task::spawn_local(flush::run(Rc::clone(&worker)));
     start_timeouts(&worker);
     start_ticks(&worker);
+    idle::start(&worker);
     open_preconnected(&worker);
     while let Some(message) = inbox.recv().await {
         match message {
@@ -206,10 +207,10 @@ fn start_ticks(worker: &Rc<RefCell<Worker>>) {
 }
 
 fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) {
-    let keepalive = worker.borrow().pools[pool].config.tcpkeepalive;
+    let options = TcpOptions::of_clients(&worker.borrow().pools[pool].config);
     let tcp = |stream| {
         TcpStream::from_std(stream).and_then(|stream| {
-            set_options(&stream, keepalive)?;
+            set_options(&stream, options)?;
             Ok(stream)
         })
     };

@@ -65,7 +65,8 @@ fn every_key_reaches_its_own_field() {
   protected_mode: false\n  user_requests_per_second: 40\n  user_bytes_per_second: 41
   user_connections: 42\n  address_requests_per_second: 43\n  address_bytes_per_second: 44
   address_connections: 45\n  authentication_timeout: 46
-  proxy_protocol_from: [10.0.0.0/8, unix]\n";
+  proxy_protocol_from: [10.0.0.0/8, unix]\n  tcp_keepalive_time: 47\n  tcp_user_timeout: 48
+  server_tcp_user_timeout: 49\n  client_idle_timeout: 50\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -101,6 +102,10 @@ fn every_key_reaches_its_own_field() {
         redis_db: 4,
         preconnect: true,
         tcpkeepalive: true,
+        tcp_keepalive_time: milliseconds(47),
+        tcp_user_timeout: milliseconds(48),
+        server_tcp_user_timeout: Some(milliseconds(49)),
+        client_idle_timeout: milliseconds(50),
         reuseport: true,
         auto_eject_hosts: true,
         server_connections: 5,

@@ -30,7 +30,13 @@ impl Scene {
     }
 
     fn fail(&mut self, shard: usize, at: Instant) -> Vec<Change> {
-        let failure = Failure { pool: 0, shard, cause: "Connection refused".into(), at };
+        let failure = Failure { at, ..Failure::now(0, shard, "Connection refused") };
+        self.judge.request_failed(&failure, self.now)
+    }
+
+    fn time_out(&mut self, shard: usize) -> Vec<Change> {
+        let failure = Failure::now(0, shard, "no reply within timeout");
+        let failure = Failure { at: self.now, is_timeout: true, ..failure };
         self.judge.request_failed(&failure, self.now)
     }
 
@@ -98,6 +104,22 @@ fn heartbeats_and_requests_count_together_and_a_good_heartbeat_forgets_both() {
     scene.now += SECOND;
     assert_eq!(scene.fail(0, scene.now).len(), 1);
     assert_eq!(scene.state(0), State::Ejected);
+}
+
+#[test]
+fn requests_that_wait_in_vain_take_nobody_out_before_a_heartbeat_fails_too() {
+    let mut scene = Scene::new(2, rules());
+    for _ in 0..20 {
+        scene.now += SECOND;
+        assert!(scene.time_out(0).is_empty());
+    }
+    assert_eq!(scene.beat(0, &dead()).len(), 1, "all counted");
+    let mut scene = Scene::new(2, rules());
+    scene.time_out(0);
+    scene.beat(0, &Answer::Good);
+    assert!(scene.beat(0, &dead()).is_empty(), "a good one forgets them");
+    scene.now += SECOND;
+    assert_eq!(scene.time_out(0).len(), 1, "the heartbeat was the first");
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl History {
                 after.judge.heartbeat(shard, &Answer::Failure("f".into()), now)
             }
             Event::RequestFailed(shard, ago) => {
-                let failure = Failure { pool: 0, shard, cause: "q".into(), at: now - BURST * ago };
+                let failure = Failure { at: now - BURST * ago, ..Failure::now(0, shard, "q") };
                 after.judge.request_failed(&failure, now)
             }
         };

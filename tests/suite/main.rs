@@ -9,6 +9,7 @@ mod cascade;
 mod chaos;
 mod clients;
 mod cluster;
+mod deadlines;
 mod demo;
 mod ejection;
 mod every_command;

@@ -37,7 +37,7 @@ fn requests_for_a_stopped_shard_are_bounded_and_all_answered_later() {
 }
 
 #[test]
-fn a_request_fails_after_timeout_and_the_link_is_opened_anew() {
+fn a_request_fails_after_timeout_and_its_shard_is_used_again() {
     let shards = Shard::several(2);
     let proxy = one_worker(&shards, "timeout: 400\nserver_failure_limit: 1000");
     let (slow, well) = (key_on(&proxy, &shards[0]), key_on(&proxy, &shards[1]));
@@ -58,7 +58,7 @@ fn a_request_fails_after_timeout_and_the_link_is_opened_anew() {
 
     shards[0].cont();
     eventually("its keys are served again", || client.command(&["GET", &slow]) == Reply::bulk("v"));
-    // The late reply of the first link went nowhere.
+    // The late reply went nowhere.
     for _ in 0..100 {
         assert_eq!(client.command(&["ECHO", "mine"]), Reply::bulk("mine"));
         assert_eq!(client.command(&["GET", &slow]), Reply::bulk("v"));

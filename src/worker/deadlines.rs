@@ -1,0 +1,152 @@
+//! Requests that wait longer than their pool's `timeout`.
+//!
+//! ```text
+//!   in_flight:   9,1      3,7      9,2      4,1
+//!              [overdue][ late  ][ in time][in time]     the reply to 9,1 is what all wait for
+//!                  │        │
+//!                  ▼        ▼
+//!              [TimedOut][TimedOut][3 ...                 both clients have read an error;
+//!                                                         two replies will be dropped
+//! ```
+//!
+//! An overdue request is answered with an error at once. Its place on the link stays, so that the
+//! order still says whose the next reply is; the others on the link go on. What stays must not stay
+//! for ever: a link from which nothing at all was read for another [`grace`](Worker::grace), or that
+//! carries more than [`MOST_TIMED_OUT`] such places, fails as a whole. So does a link of one session,
+//! on which nobody else's requests are.
+//!
+//! Health hears of it as of a failure that a heartbeat has to confirm.
+
+use super::Worker;
+use crate::client::session::Pause;
+use crate::reply::slots::Frame;
+use crate::shard::fault::LinkFault;
+use crate::shard::link::{Link, Owner, Part, Pending};
+
+impl Worker {
+    /// Whether any pool has a `timeout`, so that the clock matters.
+    #[inline]
+    pub(crate) fn timeouts(&self) -> bool {
+        self.pools.iter().any(|pool| pool.timeout.is_some())
+    }
+
+    /// Answers all requests that have waited longer than their pool's `timeout`.
+    pub fn sweep_timeouts(&mut self) {
+        self.clock.refresh();
+        let now = self.clock.now();
+        let slow: Vec<(u32, u32)> = self
+            .links
+            .iter()
+            .filter_map(|(number, link)| {
+                let timeout = self.pools[link.pool].timeout?;
+                is_slow(link, now, timeout).then_some((number as u32, timeout))
+            })
+            .collect();
+        for (number, timeout) in slow {
+            self.sweep_link(number, now, timeout);
+        }
+    }
+
+    fn sweep_link(&mut self, number: u32, now: u32, timeout: u32) {
+        let Some(link) = self.links.get_mut(number as usize) else { return };
+        let is_front_late = link.in_flight.front().is_some_and(|p| p.age(now) > timeout);
+        if link.owner != Owner::Shared {
+            // What the session left there hangs on the connection: it goes as a whole.
+            if is_front_late {
+                self.fail_link(number, LinkFault::ReplyTimeout);
+            }
+            return;
+        }
+        let (overdue, timed_out) = take_overdue(link, now, timeout);
+        let (pool, shard) = (link.pool, link.shard);
+        if !overdue.is_empty() {
+            self.answer_overdue(pool, shard, &overdue);
+        }
+        if is_front_late {
+            self.judge_silence(number, now, timeout, timed_out);
+        }
+        self.release_late(number, now, timeout);
+    }
+
+    /// Tells their clients; the link still carries the sessions' numbers.
+    fn answer_overdue(&mut self, pool: usize, shard: usize, overdue: &[Pending]) {
+        let error = self.error_reply(pool, shard, &LinkFault::ReplyTimeout);
+        self.counters.pools[pool].forward_error.add(overdue.len() as u64);
+        for pending in overdue {
+            self.sessions[pending.session as usize].outstanding += 1;
+            self.deliver(*pending, Frame::Small(&error));
+        }
+    }
+
+    /// Tells health that the link's oldest request is late, and fails the link when it has been
+    /// silent for too long or carries too much that nobody waits for.
+    fn judge_silence(&mut self, number: u32, now: u32, timeout: u32, timed_out: usize) {
+        let grace = self.grace(self.links[number as usize].pool, timeout);
+        let link = &mut *self.links[number as usize];
+        let since = *link.silent_since.get_or_insert(now);
+        if now.wrapping_sub(since) > grace || timed_out > MOST_TIMED_OUT {
+            return self.fail_link(number, LinkFault::ReplyTimeout);
+        }
+        if link.late_told_at.is_none_or(|told| now.wrapping_sub(told) >= timeout) {
+            link.late_told_at = Some(now);
+            let (pool, shard) = (link.pool, link.shard);
+            self.report(pool, shard, &LinkFault::ReplyTimeout, "requests to shard timed out");
+        }
+    }
+
+    /// How long nothing may be read from a link after a request on it was late: a slow command has
+    /// as long again, and the heartbeats have time to find out that the shard hangs.
+    fn grace(&self, pool: usize, timeout: u32) -> u32 {
+        let heartbeat = self.pools[pool].config.heartbeat_timeout.as_millis() as u32;
+        timeout.max(heartbeat)
+    }
+
+    /// Sessions that wait for the link to drain go on once what they said is late itself: it will
+    /// not be sent any more, so that the link gets no fuller by it.
+    fn release_late(&mut self, number: u32, now: u32, timeout: u32) {
+        let mut blocked = std::mem::take(&mut self.links[number as usize].blocked);
+        blocked.retain(|&session| {
+            let Some(session) = self.sessions.get_mut(session as usize) else { return false };
+            let arrived_at = session.input.as_ref().and_then(|input| input.arrived_at);
+            let is_late = arrived_at.is_some_and(|at| now.wrapping_sub(at) > timeout);
+            if session.pause == Pause::Link && is_late {
+                session.pause = Pause::No;
+                session.wake();
+            }
+            session.pause == Pause::Link
+        });
+        self.links[number as usize].blocked.append(&mut blocked);
+    }
+}
+
+/// Whether the link's oldest request has waited so long that its requests are worth a look, one by
+/// one: they need not stand in the order of their arrival.
+fn is_slow(link: &Link, now: u32, timeout: u32) -> bool {
+    let oldest = link.in_flight.front();
+    !link.patient && oldest.is_some_and(|oldest| oldest.age(now) > timeout / 8)
+}
+
+/// Marks the requests that have waited too long and returns them as they were; and how many places
+/// are so marked in all. What no client waits for only keeps its place.
+fn take_overdue(link: &mut Link, now: u32, timeout: u32) -> (Vec<Pending>, usize) {
+    let (mut overdue, mut timed_out) = (Vec::new(), 0);
+    for pending in &mut link.in_flight {
+        let awaited = !matches!(
+            pending.part,
+            Part::TimedOut | Part::Unclaimed | Part::ScriptLoaded | Part::ClientId
+        );
+        if awaited && pending.age(now) > timeout {
+            overdue.push(*pending);
+            pending.part = Part::TimedOut;
+        }
+        timed_out += usize::from(pending.part == Part::TimedOut);
+    }
+    (overdue, timed_out)
+}
+
+/// A shard that answers, but later than anybody waits, works for nobody: with the connection it
+/// drops what it has not begun. Two pipelines as long as `client_pipeline_limit` lets them be.
+const MOST_TIMED_OUT: usize = 8192;
+
+#[cfg(test)]
+mod tests;
