@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::config::{Config, Pool};
 
 /// Sentences about files that others may read: the configuration, which `file` is, where it holds a
-/// password, and private keys.
+/// password, files of users, and private keys.
 pub fn warnings(config: &Config, file: Option<&Path>) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(file) = file.filter(|_| config.pools.iter().any(has_secret))
