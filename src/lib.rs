@@ -30,6 +30,7 @@
 //! | [`server`] | listeners, workers, health: the whole proxy, for the program and for embedding |
 //! | [`worker`] | one thread with its runtime, sessions and links; batches and flushes |
 //! | [`client`] | a client's connection: intake of bytes, dispatch of commands, what is answered here |
+//! | [`access`] | who may do what: users and rules, switched commands, protected mode, limits |
 //! | [`resp`] | bytes to frames and back: the scanners of commands and replies, the writer |
 //! | [`command`] | the command table: key positions, policies, errors in Redis's words |
 //! | [`route`] | hash functions, hash tags, distributions, the ring |
@@ -43,6 +44,9 @@
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
+//!
+//! `docs/invariants.md` says how they are checked: by models over every interleaving that chance
+//! or exhaustion finds, and by fuzzing.
 //!
 //! 1. **A reply goes to the command it answers, or nowhere.** A link pairs by order; what makes
 //!    the order doubtful (garbage, a surplus reply) ends the link and fails exactly the requests in
@@ -67,7 +71,11 @@
 //!     a subscription on its way: each is a [`client::session::Pause`] that ends by itself.
 //! 12. **A forwarded command asks no other worker.** What workers know of each other
 //!     ([`worker::Shared`]) is for CLIENT LIST, PUBLISH's count and their kind.
+//! 13. **What was written elsewhere is remembered before it is written.** A record is given up only
+//!     when its effect is done, and a key goes home only when nothing that concerns it is in flight.
+//!     See [`shard::rejoin`].
 
+pub mod access;
 pub mod admin;
 pub mod client;
 pub mod command;

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::admin::counters::WorkerCounters;
+use crate::admin::memory::{self, Budget};
 use crate::admin::stats::StatsSource;
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
@@ -42,7 +43,8 @@ pub struct Server {
     monitor: Monitor,
     failures: UnboundedReceiver<Failure>,
     stats: StatsSource,
-    max_clients: u32,
+    shared: Arc<Shared>,
+    options: Options,
 }
 
 /// What the process decides for all pools.
@@ -53,13 +55,15 @@ pub struct Options {
     /// How many clients may be connected to all pools together; 0 is no limit but the process's
     /// open files.
     pub max_clients: u32,
+    /// How much memory the process may use.
+    pub memory: Budget,
 }
 
 impl Default for Options {
     /// A worker for each core, and no limit of clients.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, max_clients: 0 }
+        Self { threads, max_clients: 0, memory: Budget::default() }
     }
 }
 
@@ -82,7 +86,7 @@ impl Server {
     /// with IO and time.
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         let certificates = Arc::new(Certificates::load(&config)?);
-        let monitor = Monitor::new(&config, &certificates);
+        let mut monitor = Monitor::new(&config, &certificates);
         let stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
@@ -91,6 +95,16 @@ impl Server {
             listeners.extend(Listener::open(pool)?.into_iter().map(|opened| (index, opened)));
         }
         let (report, failures) = unbounded_channel();
+        let (inboxes, outboxes): (Vec<_>, Vec<_>) =
+            (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
+        let scripts = pools.iter().map(|pool| ScriptCache::new(pool.script_cache)).collect();
+        let shared = Arc::new(Shared::new(
+            inboxes.clone(),
+            scripts,
+            monitor.doors(),
+            Arc::clone(&certificates),
+        ));
+        monitor.set_workers(Arc::clone(&shared));
         let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
         let mut server = Self {
             listeners,
@@ -101,22 +115,14 @@ impl Server {
             monitor,
             failures,
             stats,
-            max_clients: options.max_clients,
+            shared,
+            options,
         };
-        let (inboxes, outboxes): (Vec<_>, Vec<_>) =
-            (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
-        let scripts = server.pools.iter().map(|pool| ScriptCache::new(pool.script_cache)).collect();
-        let shared = Arc::new(Shared::new(
-            inboxes.clone(),
-            scripts,
-            server.monitor.doors(),
-            server.certificates(),
-        ));
         for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
             server.stats.add_worker(Arc::clone(&counters));
             let pools = server.pools.iter().cloned().zip(server.rings.iter().cloned()).collect();
-            let (failures, shared) = (report.clone(), Arc::clone(&shared));
+            let (failures, shared) = (report.clone(), Arc::clone(&server.shared));
             let setup = Setup { index, pools, counters, failures, shared, inbox };
             server.workers.push(worker::start(setup, messages)?);
         }
@@ -153,15 +159,18 @@ impl Server {
     /// Serves until `shutdown` completes, then ends all sessions and workers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { pools, rings, listeners, certificates, workers, .. } = self;
-        let Self { mut monitor, failures, max_clients, .. } = self;
+        let Self { mut monitor, failures, .. } = self;
         let accepted = vec![0; pools.len()];
-        let desk = Desk { pools, workers, accepted, next_id: 1, max_clients };
+        let (max_clients, shared) = (self.options.max_clients, Arc::clone(&self.shared));
+        let desk = Desk { pools, workers, accepted, next_id: 1, max_clients, shared };
         let desk = Rc::new(RefCell::new(desk));
         let tasks = LocalSet::new();
         tasks.spawn_local(certificates.watch());
         for (pool, listener) in listeners {
             tasks.spawn_local(accept(listener, pool, Rc::clone(&desk)));
         }
+        tasks.spawn_local(memory::watch(self.options.memory, self.shared));
+        tasks.spawn_local(memory::give_back_after_peaks());
         if let Some(told) = monitor.take_told() {
             tasks.spawn_local(teach(told, Rc::clone(&desk)));
         }
@@ -183,6 +192,7 @@ struct Desk {
     next_id: u64,
     /// Of all pools together; 0 is no limit.
     max_clients: u32,
+    shared: Arc<Shared>,
 }
 
 impl Desk {
@@ -190,7 +200,10 @@ impl Desk {
     /// `max_clients` the client reads Redis's own error.
     fn admit(&mut self, stream: Incoming, pool: usize) {
         if self.is_full(pool) {
-            return refuse(stream);
+            return refuse(stream, TOO_MANY_CLIENTS);
+        }
+        if self.shared.shortage.is_on() {
+            return refuse(stream, NO_MEMORY);
         }
         self.accepted[pool] += 1;
         let id = self.next_id;
@@ -252,11 +265,11 @@ async fn accept(listener: Listener, pool: usize, desk: Rc<RefCell<Desk>>) {
     }
 }
 
-fn refuse(stream: Incoming) {
+fn refuse(stream: Incoming, error: &[u8]) {
     // One packet into an empty buffer; a client that is gone misses nothing.
     let _ = match stream {
-        Incoming::Tcp(mut stream) => stream.write_all(TOO_MANY_CLIENTS),
-        Incoming::Unix(mut stream) => stream.write_all(TOO_MANY_CLIENTS),
+        Incoming::Tcp(mut stream) => stream.write_all(error),
+        Incoming::Unix(mut stream) => stream.write_all(error),
         // Before the handshake nothing can be said.
         Incoming::Tls(_) => Ok(()),
     };
@@ -264,5 +277,8 @@ fn refuse(stream: Incoming) {
 
 /// Redis's own words when `maxclients` is reached.
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
+/// Redis has no such words: it evicts keys, or clients by `maxmemory-clients`.
+const NO_MEMORY: &[u8] = b"-OOM the memory of circlet is short (its setting max_memory sets the \
+                           limit): no new client is taken at present\r\n";
 /// Without descriptors left, accepting again at once would only spin.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);

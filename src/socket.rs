@@ -6,7 +6,7 @@
 //! that are encrypted already: only after [`Socket::try_flush`] is all gone that was written.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -93,6 +93,11 @@ impl Socket {
             Self::Tls(stream) => Some(stream.tcp()),
             Self::Unix(_) => None,
         }
+    }
+
+    /// The address of the other side, of a TCP connection, TLS or not.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.tcp()?.peer_addr().ok().map(|address| address.ip())
     }
 
     /// The address of the other side and our own, as Redis writes them in CLIENT LIST.

@@ -4,8 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use crate::open_loop::{Outcome, percentile};
-use crate::scene::Course;
+use crate::open_loop::Outcome;
 use crate::{BEFORE, Ride, picture};
 
 /// Prints the table; writes it and the picture.
@@ -83,12 +82,3 @@ fn table(rides: &[Ride], after: f64) -> String {
 /// A queue that is served in 2 ms each and loaded to 75 % keeps 1 of 100 longer than 21 ms; when more
 /// than so many show before anything happened, the clock was not the shards' alone.
 const BUSY: f64 = 30.0;
-
-impl Course {
-    /// A percentile of the native requests that were served, in milliseconds; none if none was.
-    pub fn served_ms(&self, from: f64, to: f64, percent: usize) -> Option<f64> {
-        let served = || self.native(from, to).filter(|one| one.outcome == Outcome::Served);
-        served().next()?;
-        Some(percentile(served(), percent).as_secs_f64() * 1e3)
-    }
-}

@@ -64,6 +64,7 @@ pub struct PoolCounters {
     pub fragments: Counter,
     pub displaced_requests: Counter,
     pub displaced_refused: Counter,
+    pub shed_clients: Counter,
     pub shards: Vec<ShardCounters>,
 }
 

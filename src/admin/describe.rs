@@ -13,6 +13,7 @@ pub const POOL_STATS: &[Description] = &[
     ("server_ejects", "# times a shard was ejected"),
     ("forward_error", "# requests that could not be forwarded"),
     ("fragments", "# requests that a request of several keys was split into"),
+    ("shed_clients", "# clients disconnected because max_memory was near"),
     ("displaced_requests", "# requests with keys whose own shard was out or on its way back"),
     ("displaced_refused", "# of these, answered with -TRYAGAIN: the stand-in had enough to do"),
 ];

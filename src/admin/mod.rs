@@ -2,7 +2,9 @@
 
 pub mod counters;
 pub mod describe;
+pub mod heap;
 pub mod log;
+pub mod memory;
 pub mod process;
 pub mod signals;
 pub mod stats;

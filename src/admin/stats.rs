@@ -214,13 +214,14 @@ fn quoted(text: &str) -> String {
 /// A field's name and its counter; `None` is the monitor's.
 type Fields<T, const N: usize> = [(&'static str, Option<fn(&T) -> u64>); N];
 
-const POOL_FIELDS: Fields<PoolCounters, 8> = [
+const POOL_FIELDS: Fields<PoolCounters, 9> = [
     ("client_eof", Some(|pool| pool.client_eof.value())),
     ("client_err", Some(|pool| pool.client_err.value())),
     ("client_connections", Some(|pool| pool.client_connections.value())),
     ("server_ejects", None),
     ("forward_error", Some(|pool| pool.forward_error.value())),
     ("fragments", Some(|pool| pool.fragments.value())),
+    ("shed_clients", Some(|pool| pool.shed_clients.value())),
     ("displaced_requests", Some(|pool| pool.displaced_requests.value())),
     ("displaced_refused", Some(|pool| pool.displaced_refused.value())),
 ];

@@ -2,6 +2,7 @@
 
 use crate::command::Local;
 use crate::reply::MergeKind;
+use crate::reply::slots::Frame;
 use crate::resp::Request;
 use crate::worker::Worker;
 
@@ -12,6 +13,14 @@ impl Worker {
             Local::AclWhoAmI => {
                 let user = self.user_name(number).to_vec();
                 self.say(number, |writer| writer.bulk(&user));
+            }
+            Local::AclAsk if self.has_accounts(number) => self.about_accounts(number, request),
+            Local::AclAsk => {
+                let shard = self.pool_of(number).any_shard();
+                self.forward(number, shard, Frame::Small(request.wire()));
+            }
+            Local::AclLog | Local::AclChange if self.has_accounts(number) => {
+                self.say(number, |writer| writer.error(OWN_USERS));
             }
             Local::AclLog => self.acl_log(number, request),
             Local::AclChange if self.shards_decide(number) => {
@@ -31,6 +40,9 @@ impl Worker {
     }
 }
 
+const OWN_USERS: &str = "ERR this pool's users are those of circlet's configuration, in its keys \
+     users and users_file: change them there and restart circlet; there is no log of what they \
+     were refused";
 const NOT_GOVERNED: &str = "ERR this pool's clients all speak as one user to the shards, so that a \
      change to the shards' users would not concern them; set `auth: shard` for the pool, or send \
      it to each shard itself";

@@ -11,6 +11,7 @@
 use bytes::Bytes;
 
 use super::intake::frame;
+use super::record::Record;
 use super::session::Pause;
 use super::split::positions;
 use crate::command::{KeyError, Spec};
@@ -47,10 +48,18 @@ impl Worker {
         let Some(shard) = self.common_shard(number, spec, request, &keys) else { return };
         let keys =
             keys.iter().map(|&key| Bytes::copy_from_slice(request.arg(key as usize))).collect();
-        self.block(number, shard, keys, frame(request, whole));
+        let records = self.records(number, spec, request);
+        self.block(number, shard, keys, &records, frame(request, whole));
     }
 
-    fn block(&mut self, number: u32, shard: usize, keys: Vec<Bytes>, request: Frame<'_>) {
+    fn block(
+        &mut self,
+        number: u32,
+        shard: usize,
+        keys: Vec<Bytes>,
+        records: &[Record],
+        request: Frame<'_>,
+    ) {
         let link = match self.lend_to_wait(number, shard, keys) {
             Ok(link) => link,
             Err(text) => return self.say(number, |writer| writer.error(&text)),
@@ -58,6 +67,7 @@ impl Worker {
         let session = &mut self.sessions[number as usize];
         session.pause = Pause::Blocked;
         let sequence = session.replies.reserve();
+        self.send_records_on(link, number, records);
         self.send_on(link, number, sequence, Part::Blocking, request);
     }
 }

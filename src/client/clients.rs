@@ -150,8 +150,10 @@ impl Worker {
 
     /// Refuses to look for clients of a user that cannot exist.
     fn know_user(&self, number: u32, filter: Filter) -> Result<Filter, String> {
+        let users = self.pool_of(number).config.users.as_ref();
+        let is_known = |user: &[u8]| users.is_some_and(|users| users.named(user).is_some());
         match &filter.user {
-            Some(user) if user != b"default" && !self.shards_decide(number) => {
+            Some(user) if user != b"default" && !self.shards_decide(number) && !is_known(user) => {
                 Err(format!("ERR No such user '{}'", String::from_utf8_lossy(user)))
             }
             _ => Ok(filter),

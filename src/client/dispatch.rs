@@ -51,15 +51,20 @@ impl Worker {
             (Handling::KeyedUnlessBlocking, _) if !keys::blocks(request) => {
                 self.forward_keyed(number, spec, request, whole);
             }
-            (Handling::Script(script), _) => self.script(number, spec, script, request, whole),
             (Handling::Split, _) => self.split(number, spec, request, whole),
+            _ if self.is_switched_off(number, spec, request) => {
+                self.refuse_switched_off(number, spec);
+            }
+            (Handling::Script(script), _) => self.script(number, spec, script, request, whole),
             (Handling::FanOut, _) => self.fan_out(number, spec, request),
             (Handling::AnyShard, _) => {
                 let shard = self.pool_of(number).any_shard();
                 self.forward(number, shard, frame(request, whole));
             }
             (Handling::Local(local), _) => self.local(number, local, request),
-            (Handling::Refused(why), _) => self.refuse(number, spec, why),
+            (Handling::Refused(why), _) => {
+                self.refuse_unless_named(number, spec, why, request);
+            }
             (Handling::Transaction, _) => self.transaction_command(number, spec, request),
             (Handling::Blocking | Handling::KeyedUnlessBlocking, _) => {
                 self.blocking(number, spec, request, whole);
@@ -76,6 +81,9 @@ impl Worker {
             return self.refuse_http(number);
         }
         self.muted(number, |worker| {
+            if !worker.is_within_limits(number, None, request) {
+                return Told::IfWanted;
+            }
             worker.reject(number, error, request);
             Told::IfWanted
         });

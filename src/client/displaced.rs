@@ -38,6 +38,9 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) -> Told {
+        if self.stands_still(number, spec, request) {
+            return Told::IfWanted;
+        }
         let displaced = self.displaced_keys(number, spec, request);
         if displaced.is_empty() {
             return self.handle_admitted(number, spec, request, whole);

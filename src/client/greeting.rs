@@ -50,11 +50,20 @@ impl Worker {
             let auth: [&[u8]; 3] = [b"AUTH", name, password];
             return self.authenticate_by_shard(number, user, &auth, move |worker, number, user| {
                 let reply = worker.settle(number, settled, Some(user))?;
-                worker.sessions[number as usize].authenticate();
-                Ok(reply)
+                worker.authenticated_or_closing(number).map(|()| reply)
             });
         }
+        let account = match hello.credentials {
+            Some((name, password)) if self.has_accounts(number) => {
+                match self.account_of(number, name, password) {
+                    Ok(account) => Some(account),
+                    Err(text) => return self.say(number, |writer| writer.error(text)),
+                }
+            }
+            _ => None,
+        };
         let admitted = match hello.credentials {
+            _ if account.is_some() => Ok(true),
             Some((user, password)) => self.credentials_fit(number, user, password),
             None => Ok(self.may_greet(number)),
         };
@@ -66,10 +75,15 @@ impl Worker {
         let user = self.identity_of(number).user.clone();
         match self.settle(number, hello.settled(), user) {
             Ok(reply) => {
-                if hello.credentials.is_some() {
-                    self.sessions[number as usize].authenticate();
+                let taken = match account {
+                    Some(account) => self.take_account(number, account),
+                    None if hello.credentials.is_some() => self.authenticated(number),
+                    None => Ok(()),
+                };
+                match taken {
+                    Ok(()) => self.say(number, |writer| writer.raw(&reply)),
+                    Err(text) => self.send_off(number, &text),
                 }
-                self.say(number, |writer| writer.raw(&reply));
             }
             Err(text) => self.say(number, |writer| writer.error(&text)),
         }
@@ -98,6 +112,9 @@ impl Worker {
 
     /// `AUTH [username] password`.
     pub(crate) fn auth(&mut self, number: u32, request: &Request<'_>) {
+        if self.has_accounts(number) {
+            return self.auth_by_account(number, request);
+        }
         if self.shards_decide(number) && matches!(request.len(), 2 | 3) {
             return self.auth_by_shard(number, request);
         }
@@ -112,8 +129,8 @@ impl Worker {
         };
         match self.credentials_fit(number, user, password) {
             Ok(_) => {
-                self.sessions[number as usize].authenticate();
-                self.say(number, |writer| writer.simple("OK"));
+                let taken = self.authenticated(number);
+                self.say_ok_or_send_off(number, taken);
             }
             Err(text) => self.say(number, |writer| writer.error(text)),
         }
@@ -195,7 +212,7 @@ pub const REDIS_VERSION: &str = "7.0.15";
 
 pub(super) const WRONG_PASSWORD: &str =
     "WRONGPASS invalid username-password pair or user is disabled.";
-const NO_PASSWORD_SET: &str = "ERR AUTH <password> called without any password configured for the \
+pub(super) const NO_PASSWORD_SET: &str = "ERR AUTH <password> called without any password configured for the \
      default user. Are you sure your configuration is correct?";
 const HELLO_NEEDS_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, \
      otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and \

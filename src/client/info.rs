@@ -173,6 +173,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
         ("live", count(State::Live).to_string()),
         ("down", count(State::Down).to_string()),
         ("ejected", count(State::Ejected).to_string()),
+        ("returning", count(State::Returning).to_string()),
     ];
     own.extend(fields.map(|(field, value)| (OWN_SECTION, Cow::Borrowed(field), value)));
     for (index, (server, health)) in pool.config.servers.iter().zip(&pool.health).enumerate() {
@@ -180,6 +181,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
             State::Live => "live",
             State::Down => "down",
             State::Ejected => "ejected",
+            State::Returning => "returning",
         };
         let line = format!(
             "name={},address={},weight={},state={state},seconds={}",

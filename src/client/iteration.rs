@@ -6,7 +6,7 @@ use crate::reply::frame;
 use crate::resp::reply::elements;
 use crate::resp::{Request, Writer, write};
 use crate::route::cursor::{self, Cursor};
-use crate::shard::health::State;
+use crate::shard::rejoin::record;
 use crate::worker::{PoolState, Worker};
 
 impl Worker {
@@ -68,8 +68,11 @@ impl Scan {
             let reply = steps.ask(place.shard, &self.request(place.inner)).await;
             let next = read_page(&reply).and_then(|page| {
                 let next = turn(steps, place, page.inner)?;
-                count += page.keys.len();
-                page.keys.iter().for_each(|key| keys.extend_from_slice(key));
+                let keys_of_clients = page.keys.iter().filter(|key| !is_own_frame(key));
+                for key in keys_of_clients {
+                    count += 1;
+                    keys.extend_from_slice(key);
+                }
                 Some(next)
             });
             match next {
@@ -151,7 +154,7 @@ fn refuse_page(steps: &Steps, shard: usize) -> Vec<u8> {
 }
 
 fn is_in(pool: &PoolState, shard: usize) -> bool {
-    pool.health[shard].state != State::Ejected
+    pool.health[shard].has_keys()
 }
 
 /// RANDOMKEY: every key of every shard is as likely as any other, as far as Redis's own choice
@@ -168,12 +171,17 @@ pub(super) async fn random_key(steps: &Steps) -> Vec<u8> {
             None => return size.to_vec(),
         }
     }
+    let mut own = 0;
     while let Some(index) = pick(&candidates, fastrand::u64(..)) {
-        let (shard, _) = candidates.swap_remove(index);
+        let (shard, size) = candidates.swap_remove(index);
         let key = steps.ask(shard, b"*1\r\n$9\r\nRANDOMKEY\r\n").await;
         // All of its keys may have expired since they were counted.
-        if !frame::is_null(&key) {
+        if !frame::is_null(&key) && !is_own_frame(&key) {
             return key.to_vec();
+        }
+        if is_own_frame(&key) && own < OWN_IN_A_ROW {
+            own += 1;
+            candidates.push((shard, size));
         }
     }
     steps.reply(|writer| writer.null())
@@ -192,6 +200,13 @@ fn pick(candidates: &[(usize, u64)], random: u64) -> Option<usize> {
     })
 }
 
+/// Whether a key is one that circlet keeps for itself.
+fn is_own_frame(key: &[u8]) -> bool {
+    frame::bulk(key).is_some_and(record::is_own)
+}
+
+/// So often keys of circlet's own are passed over before a shard counts as empty.
+const OWN_IN_A_ROW: u32 = 100;
 /// COUNT when it is not given, as in Redis.
 const PAGE: u64 = 10;
 

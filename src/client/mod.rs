@@ -1,5 +1,7 @@
 //! A connection from outside: the session.
 
+mod access;
+mod accounts;
 mod acl;
 mod apart;
 pub(crate) mod blocking;
@@ -18,16 +20,19 @@ pub mod intake;
 mod iteration;
 mod late;
 mod learned;
+pub(crate) mod limits;
 pub mod listener;
 pub mod local;
 pub mod monitor;
 pub(crate) mod procedure;
 mod publish;
 mod pubsub;
+mod record;
 mod script_admin;
 mod scripts;
 pub mod session;
 pub mod split;
+pub mod standstill;
 pub mod subscription;
 mod tracking;
 pub mod transaction;

@@ -1,12 +1,15 @@
 //! A client's connection: what it said so far, and the replies it is owed.
 
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::limits::Metered;
 use super::subscription::Subscriber;
 use super::transaction::Transaction;
+use crate::access::Account;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
@@ -74,6 +77,10 @@ pub struct Session {
     pub subscriber: Option<Box<Subscriber>>,
     /// Links lent to the one command that it waits for.
     pub loans: Vec<Loan>,
+    /// Its user, where circlet has users of its own.
+    pub account: Option<Arc<Account>>,
+    /// What its user and its address use up, where that is limited.
+    pub metered: Option<Box<Metered>>,
     /// What it told of itself; most clients tell nothing.
     pub about: Option<Box<About>>,
 }
@@ -100,6 +107,10 @@ impl Special {
     pub const HELD: Self = Self(32);
     /// Keys of the pool live elsewhere than at home: a shard is out or on its way back.
     pub const DISPLACED: Self = Self(64);
+    /// Its user, or its pool, has rules for what it may do.
+    pub const RULED: Self = Self(128);
+    /// Its user or its address has limits.
+    pub const LIMITED: Self = Self(256);
     /// It was heavy lately, so that the lane of its next command is to be looked at.
     pub const HEAVY: Self = Self(1024);
     /// What it says now arrived longer ago than the pool's `timeout`.
@@ -242,6 +253,8 @@ impl Session {
             heard_at: 0,
             last_command: u16::MAX,
             mute: Mute::Off,
+            account: None,
+            metered: None,
             about: None,
         }
     }

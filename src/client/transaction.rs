@@ -24,6 +24,7 @@ mod settle;
 
 use bytes::Bytes;
 
+use super::record::Record;
 use super::session::{Session, Special};
 use crate::command::{CommandError, Handling, Local, Spec};
 use crate::resp::Request;
@@ -54,6 +55,8 @@ pub struct Transaction {
     first: u32,
     /// Commands behind MULTI that were taken: so many elements will EXEC's reply have.
     queued: u32,
+    /// What it writes elsewhere than at home, each with its database.
+    records: Vec<(u32, Record)>,
     /// Those of them that concern the session and not the shard.
     own: Vec<own::OwnCommand>,
     /// Whether its keys live on several shards, each of which executes its part.
@@ -98,10 +101,16 @@ impl Transaction {
             first: 0,
             queued: 0,
             own: Vec::new(),
+            records: Vec::new(),
             is_scattered: false,
             altered: false,
             watch_in_flight: false,
         }
+    }
+
+    /// Bytes of commands that were not sent yet.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Commands queued behind MULTI; −1 where there was only a WATCH. As CLIENT LIST tells it.
@@ -112,6 +121,12 @@ impl Transaction {
     /// The key that decided where it takes place.
     pub(crate) fn first_key(&self) -> Option<&[u8]> {
         self.home.as_ref().map(|home| &home.key[..])
+    }
+
+    /// Keys that tell where it takes place.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        let first = self.home.iter().map(|home| &home.key[..]);
+        first.chain(self.records.iter().map(|(_, record)| record.key()))
     }
 
     /// Has EXEC answer with this error.
@@ -189,9 +204,7 @@ impl Worker {
         spec: &'static Spec,
         request: &Request<'_>,
     ) {
-        let transaction = &self.sessions[number as usize].transaction;
-        let is_open =
-            transaction.as_ref().is_some_and(|transaction| transaction.phase != Phase::Watching);
+        let is_open = self.is_in_multi(number);
         match spec.name {
             "multi" if is_open => self.say_within(number, "ERR MULTI calls can not be nested"),
             "multi" => self.multi(number),
@@ -235,8 +248,14 @@ impl Worker {
         }
     }
 
+    /// Whether the session is between MULTI and EXEC.
+    pub(crate) fn is_in_multi(&self, number: u32) -> bool {
+        let transaction = &self.sessions[number as usize].transaction;
+        transaction.as_ref().is_some_and(|transaction| transaction.phase != Phase::Watching)
+    }
+
     /// An error at queue time: EXEC will answer with an error, and nothing is sent any more.
-    pub(super) fn doom(&mut self, number: u32) {
+    pub(crate) fn doom(&mut self, number: u32) {
         self.doom_with(number, PREVIOUS_ERRORS);
     }
 

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::procedure::Steps;
 use super::session::Special;
+use crate::access::origin;
 use crate::command::{Flags, Handling, Spec};
 use crate::config::Auth;
 use crate::resp::{Request, write};
@@ -73,21 +74,30 @@ impl Worker {
     pub(super) fn admits_stranger(&mut self, number: u32, spec: &Spec) -> bool {
         let asks = !spec.flags.contains(Flags::NO_AUTH) || spec.name == "hello";
         let pool = self.pool_of(number);
-        if pool.config.who_decides() == Auth::Pool || !asks {
+        if pool.config.who_decides() != Auth::Shard || !asks {
             return true;
         }
+        let is_public = self.is_from_public(number);
         match self.door(number) {
-            Door::Open => {
-                self.sessions[number as usize].authenticate();
-                true
+            Door::Open if is_public => {
+                self.send_off(number, origin::DENIED);
+                false
             }
-            Door::Silent => true,
+            Door::Open => match self.authenticated(number) {
+                Ok(()) => true,
+                Err(text) => {
+                    self.send_off(number, &text);
+                    false
+                }
+            },
+            // Behind it a shard may let in whoever comes.
+            Door::Silent if !is_public => true,
             Door::Locked if spec.name == "hello" => true,
-            Door::Locked => {
+            Door::Locked | Door::Silent => {
                 self.say(number, |writer| writer.error("NOAUTH Authentication required."));
                 false
             }
-            Door::Unknown if is_judged_by_shard(spec) => true,
+            Door::Unknown if is_judged_by_shard(spec) && !is_public => true,
             Door::Unknown => {
                 self.find_out(number);
                 false
@@ -109,7 +119,10 @@ impl Worker {
     /// Whether a client of the pool that connects now has to show who it is.
     pub(crate) fn begins_as_stranger(&self, pool: usize) -> bool {
         let config = &self.pools[pool].config;
-        let is_open = config.redis_auth.is_none() && self.shared.doors.of_pool(pool) == Door::Open;
+        // With `redis_auth` the heartbeats do not tell whether clients need a password.
+        let is_open = config.who_decides() == Auth::Shard
+            && config.redis_auth.is_none()
+            && self.shared.doors.of_pool(pool) == Door::Open;
         config.wants_authentication() && !is_open
     }
 
@@ -232,8 +245,27 @@ impl Worker {
         Ok(number)
     }
 
+    /// The session has shown that it may use the pool; if its user has too many connections, what
+    /// it is to read before it is closed.
+    pub(crate) fn authenticated(&mut self, number: u32) -> Result<(), String> {
+        self.sessions[number as usize].authenticate();
+        self.attend_as_user(number)
+    }
+
+    /// As [`Self::authenticated`], where what is returned is the reply to a command.
+    pub(super) fn authenticated_or_closing(&mut self, number: u32) -> Result<(), String> {
+        let taken = self.authenticated(number);
+        if taken.is_err() {
+            self.finish_session(number);
+        }
+        taken
+    }
+
     /// The name of the user that the session speaks as.
     pub(super) fn user_name(&self, number: u32) -> &[u8] {
+        if let Some(account) = &self.sessions[number as usize].account {
+            return account.name.as_bytes();
+        }
         self.identity_of(number).user.as_ref().map_or(b"default", |user| &user.name)
     }
 
@@ -241,6 +273,10 @@ impl Worker {
     pub(super) fn estrange(&mut self, number: u32) {
         if self.pool_of(number).config.wants_authentication() {
             self.sessions[number as usize].special.set(Special::STRANGER);
+        }
+        self.begin_as_default(number);
+        if let Err(text) = self.attend_as_user(number) {
+            self.send_off(number, &text);
         }
     }
 
@@ -262,8 +298,7 @@ impl Worker {
         self.authenticate_by_shard(number, user, &args, |worker, number, user| {
             let identity = Identity { user: Some(user), ..worker.identity_of(number).clone() };
             worker.change_identity(number, identity)?;
-            worker.sessions[number as usize].authenticate();
-            Ok(b"+OK\r\n".to_vec())
+            worker.authenticated_or_closing(number).map(|()| b"+OK\r\n".to_vec())
         });
     }
 }

@@ -103,7 +103,7 @@ fn like(pattern: &[u8], all: impl Iterator<Item = &'static Spec>) -> Vec<&'stati
 
 /// COMMAND GETKEYS and COMMAND GETKEYSANDFLAGS.
 fn keys(request: &Request<'_>, learned: &Learned, with_flags: bool, writer: &mut Writer<'_>) {
-    let (bytes, spans) = inner(request);
+    let (bytes, spans) = inner(request, 2);
     let request = Request::new(&bytes, &spans);
     let keys = match keys_of(&request, learned) {
         Ok(keys) => keys,
@@ -148,11 +148,11 @@ fn keys_of(
     }
 }
 
-/// The command that COMMAND GETKEYS is asked about: what follows its first two arguments.
-fn inner(request: &Request<'_>) -> (Vec<u8>, Vec<Span>) {
+/// The command that another is asked about: what follows its first arguments.
+pub(crate) fn inner(request: &Request<'_>, skipped: usize) -> (Vec<u8>, Vec<Span>) {
     let mut bytes = Vec::new();
     let mut spans = Vec::new();
-    for arg in request.args().skip(2) {
+    for arg in request.args().skip(skipped) {
         let start = bytes.len() as u32;
         bytes.extend_from_slice(arg);
         spans.push(Span { start, end: bytes.len() as u32 });

@@ -246,6 +246,7 @@ locals! {
     Monitor,
     AclWhoAmI,
     AclLog,
+    AclAsk,
     AclChange,
 }
 

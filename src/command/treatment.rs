@@ -2,7 +2,7 @@
 //! not say enough.
 
 use super::bits::Flags;
-use super::spec::{Keys, Spec};
+use super::spec::{Handling, Keys, Local, Spec};
 
 /// A command that is sent to the shard of its keys.
 pub fn keyed(spec: &Spec) -> &'static str {
@@ -49,7 +49,10 @@ pub fn local(spec: &Spec) -> &'static str {
     if EVERYBODY.contains(&spec.name) {
         return "answered here, for the clients of all workers";
     }
-    "answered here"
+    match spec.handling {
+        Handling::Local(Local::AclAsk) => "one shard; answered here with `auth: users`",
+        _ => "answered here",
+    }
 }
 
 /// They read or change what circlet keeps of one client.

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use super::address;
 use super::fault::Wrong;
-use super::model::{CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Pool};
+use super::model::{
+    CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Pool, Rejoin, UserScripts,
+};
 use super::reference::{KEYS, Key, Takes, Without, Word};
 use super::spelling;
 use super::tls::Tls;
 use super::value;
+use crate::access::Limits;
 
 /// What to do about a pool of memcached.
 pub(crate) const MEMCACHED: &str =
@@ -28,7 +31,7 @@ pub(crate) fn default_pool(name: &str) -> Pool {
 /// Reads a value as its key demands and sets the pool's field.
 pub(crate) fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong> {
     match &key.takes {
-        Takes::Servers => return Err(misshapen("a single value", &key.takes)),
+        Takes::Servers | Takes::Users => return Err(misshapen("a single value", &key.takes)),
         Takes::Listen(set) => set(pool, address::listen(text)?),
         Takes::ListenTcp(set) => set(pool, address::listen_tcp(text)?),
         Takes::RedisOnly => redis_only(text)?,
@@ -44,6 +47,7 @@ pub(crate) fn apply(pool: &mut Pool, key: &Key, text: &str) -> Result<(), Wrong>
             return Err(Wrong::new("the text is empty", "write it, or remove the key"));
         }
         Takes::Text(set) => set(pool, text),
+        Takes::Rules(read) => read(pool, text)?,
     }
     Ok(())
 }
@@ -95,6 +99,12 @@ fn blank(name: &str) -> Pool {
         client_connections: 0,
         redis_auth: None,
         auth: None,
+        users: None,
+        users_file: None,
+        user_scripts: UserScripts::Refuse,
+        commands: None,
+        protected_mode: false,
+        limits: Limits::default(),
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,
@@ -109,6 +119,9 @@ fn blank(name: &str) -> Pool {
         server_failure_limit: 0,
         ejection: Ejection::Skip,
         displaced_limit: DisplacedLimit::Auto,
+        rejoin: Rejoin::Keep,
+        rejoin_limit: 0,
+        slow_start: Duration::ZERO,
         cross_shard: CrossShard::Refuse,
         cluster_emulation: false,
         heartbeat_interval: Duration::ZERO,
@@ -126,6 +139,7 @@ fn blank(name: &str) -> Pool {
         pubsub_output_soft_limit: 0,
         pubsub_output_soft_seconds: 0,
         link_output_limit: 0,
+        link_pipeline_limit: 0,
         private_links: 0,
         script_cache: 0,
         client_pipeline_limit: 0,

@@ -117,6 +117,9 @@ struct Typed {
     /// set number of clients of all pools together (default: as open files allow)
     #[arg(long, value_name = "N")]
     max_clients: Option<String>,
+    /// set memory that the process may use (default: half of what there is)
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<String>,
     /// set format of the log: text or json (default: text)
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -204,6 +207,7 @@ impl Typed {
             ("daemonize", self.daemonize.then(|| "true".to_owned())),
             ("threads", self.threads.clone()),
             ("max_clients", self.max_clients.clone()),
+            ("max_memory", self.max_memory.clone()),
         ];
         Ok(all.into_iter().filter_map(|(name, text)| Some((name, text?))).collect())
     }

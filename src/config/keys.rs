@@ -1,10 +1,15 @@
 //! The reference table itself.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use super::model::{Auth, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes};
+use super::fault::Wrong;
+use super::model::{
+    Auth, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes, Rejoin, UserScripts,
+};
 use super::reference::{Key, Takes, Without, Word};
 use super::tls::{AuthClients, CertificateUser, Protocols, VerifyShard};
+use crate::access::Switch;
 
 /// Where twemproxy keeps the number in a C `int`.
 const INT: RangeInclusive<u64> = 0..=i32::MAX as u64;
@@ -88,12 +93,100 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "auth",
-        default: Without::Derived("`pool` where `redis_auth` is set, else `shard`"),
+        default: Without::Derived(
+            "`users` where `users` or `users_file` is set, else `pool` where `redis_auth` is, else `shard`",
+        ),
         takes: Takes::Word(&[
             ("pool", |pool| pool.auth = Some(Auth::Pool)),
             ("shard", |pool| pool.auth = Some(Auth::Shard)),
+            ("users", |pool| pool.auth = Some(Auth::Users)),
         ]),
-        meaning: "Who decides whom a client may be. `pool`: all clients say the one password `redis_auth` and are that user to the shards. `shard`: what a client says to AUTH is said to the shards, whose ACLs apply; `redis_auth` serves heartbeats alone then.",
+        meaning: "Who decides whom a client may be. `pool`: all clients say the one password `redis_auth` and are that user to the shards. `shard`: what a client says to AUTH is said to the shards, whose ACLs apply; `redis_auth` serves heartbeats alone then. `users`: circlet has users with rules of its own; `redis_auth` is said to the shards alone.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "users",
+        default: Without::Unset("no users"),
+        takes: Takes::Users,
+        meaning: "The users of the pool with `auth: users`, each a line of Redis's ACL, such as `\"alice on #<sha256> ~cache:* +@read\"`. Put them into quotes: in YAML a `#` behind a space begins a comment. See docs/access.md.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "users_file",
+        default: Without::Unset("no file"),
+        takes: Takes::Text(|pool, text| pool.users_file = Some(text.to_owned())),
+        meaning: "A file with more of them, a line `user NAME RULES…` each, as Redis's `aclfile`.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "user_scripts",
+        default: Without::Text("refuse"),
+        takes: Takes::Word(&[
+            ("refuse", |pool| pool.user_scripts = UserScripts::Refuse),
+            ("trust", |pool| pool.user_scripts = UserScripts::Trust),
+        ]),
+        meaning: "Whether users of `auth: users` that may not do everything may run scripts and functions (EVAL, FCALL). What a script does inside only its shard sees, and that knows nothing of circlet's users: `trust` checks the command and the keys that the script declares.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "commands",
+        default: Without::Unset("all that circlet serves"),
+        takes: Takes::Rules(|pool, text| {
+            let switch =
+                Switch::read(text).map_err(|fault| Wrong::new(fault.wrong, fault.right))?;
+            pool.commands = Some(Arc::new(switch));
+            Ok(())
+        }),
+        meaning: "Commands that the pool does not serve, whoever asks, in the words of Redis's ACL: `-flushall -flushdb -keys`, `-@dangerous +info`. `+debug` and `+shutdown` switch on what is off otherwise; no category does.",
+        twemproxy: "Refuses these commands and more, always.",
+    },
+    Key {
+        name: "protected_mode",
+        default: Without::Text("true"),
+        takes: Takes::Boolean(|pool, on| pool.protected_mode = on),
+        meaning: "Whether clients from public addresses are refused while nobody needs a password. Loopback, unix sockets and private networks are served (Redis: `protected-mode`, which serves loopback alone).",
+        twemproxy: "Serves everybody.",
+    },
+    Key {
+        name: "user_requests_per_second",
+        default: Without::Text("0"),
+        takes: Takes::Integer(0..=MAX_RATE, |pool, number| pool.limits.user.requests = number),
+        meaning: "How many commands a second one user may send over all its connections; one more is answered `-RATELIMIT` at once. 0 sets no limit, here and below. Clients without a name are the user `default`.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "user_bytes_per_second",
+        default: Without::Text("0"),
+        takes: Takes::Size(0..=MAX_SIZE, |pool, size| pool.limits.user.bytes = size),
+        meaning: "How many bytes a second, of commands and replies together.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "user_connections",
+        default: Without::Text("0"),
+        takes: Takes::Integer(INT, |pool, number| pool.limits.user.connections = number),
+        meaning: "How many connections one user may have; one more is told so and closed.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "address_requests_per_second",
+        default: Without::Text("0"),
+        takes: Takes::Integer(0..=MAX_RATE, |pool, number| pool.limits.address.requests = number),
+        meaning: "The same for all clients of one address together; of IPv6 for a network of 64 bits. Unix sockets have no address.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "address_bytes_per_second",
+        default: Without::Text("0"),
+        takes: Takes::Size(0..=MAX_SIZE, |pool, size| pool.limits.address.bytes = size),
+        meaning: "See `user_bytes_per_second`.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "address_connections",
+        default: Without::Text("0"),
+        takes: Takes::Integer(INT, |pool, number| pool.limits.address.connections = number),
+        meaning: "See `user_connections`.",
         twemproxy: NEW,
     },
     Key {
@@ -181,6 +274,32 @@ pub static KEYS: &[Key] = &[
         }),
         meaning: "How many requests of one worker may be in flight on a shard for keys of shards that are out; those beyond are answered at once with `-TRYAGAIN`, so that the shard's own are not held up. `auto` lets in as many as leave its round trips near what they were before; 0 lets in all.",
         twemproxy: "Lets in all.",
+    },
+    Key {
+        name: "rejoin",
+        default: Without::Text("keep"),
+        takes: Takes::Word(&[
+            ("keep", |pool| pool.rejoin = Rejoin::Keep),
+            ("clean", |pool| pool.rejoin = Rejoin::Clean),
+            ("move", |pool| pool.rejoin = Rejoin::Move),
+            ("flush", |pool| pool.rejoin = Rejoin::Flush),
+        ]),
+        meaning: "What is done, before an ejected shard takes requests again, about its keys that were written elsewhere meanwhile: `keep` does nothing, so that it serves old values; `clean` removes them from it; `move` carries their values over to it; `flush` empties it. See [rejoin.md](rejoin.md).",
+        twemproxy: "Always `keep`.",
+    },
+    Key {
+        name: "rejoin_limit",
+        default: Without::Text("1000000"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.rejoin_limit = number),
+        meaning: "How many keys written elsewhere one shard remembers for another that is out, in one database: some 80 bytes each. Past it the returning shard is suspect as a whole: `clean` empties it, `move` looks through the others for its keys.",
+        twemproxy: NEW,
+    },
+    Key {
+        name: "slow_start",
+        default: Without::Text("0"),
+        takes: Takes::Milliseconds(INT, |pool, time| pool.slow_start = time),
+        meaning: "How long an ejected shard that returns takes to get its keys back, an eighth at a time, so that a cold one is not flattened; 0 gives them back at once.",
+        twemproxy: "Always at once.",
     },
     Key {
         name: "cross_shard",
@@ -337,6 +456,15 @@ pub static KEYS: &[Key] = &[
         twemproxy: "Keeps them without a limit.",
     },
     Key {
+        name: "link_pipeline_limit",
+        default: Without::Text("65536"),
+        takes: Takes::Integer(POSITIVE_INT, |pool, number| {
+            pool.link_pipeline_limit = number as u32
+        }),
+        meaning: "How many requests may be in flight on one link; past it the sessions that use it are not read from until replies came.",
+        twemproxy: "Takes them without a limit.",
+    },
+    Key {
         name: "private_links",
         default: Without::Text("4096"),
         takes: Takes::Integer(POSITIVE_INT, |pool, number| pool.private_links = number as u32),
@@ -469,6 +597,9 @@ pub static KEYS: &[Key] = &[
         twemproxy: NEW,
     },
 ];
+
+/// A nanosecond each: finer the buckets do not count.
+const MAX_RATE: u64 = 1_000_000_000;
 
 /// One pebibyte: more than a machine has, so that sums of sizes cannot overflow.
 const MAX_SIZE: u64 = 1 << 50;

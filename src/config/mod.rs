@@ -19,10 +19,11 @@ mod model;
 mod pools;
 pub mod reference;
 pub mod settings;
-mod spelling;
+pub(crate) mod spelling;
 mod tls;
 mod toml;
 mod tree;
+mod users;
 mod value;
 mod warnings;
 mod yaml;
@@ -38,7 +39,7 @@ use fault::Wrong;
 pub use fault::{ConfigFault, Faults};
 pub use model::{
     Address, Auth, Config, CrossShard, DisplacedLimit, Distribution, Ejection, Hash, KeyBytes,
-    Listen, Pool, Server,
+    Listen, Pool, Rejoin, Server, UserScripts,
 };
 pub use settings::Settings;
 pub use tls::{AuthClients, CertificateUser, Protocols, Tls, VerifyShard};

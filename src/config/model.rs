@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
+use crate::access::{Accounts, Limits, Switch};
 use crate::secret::Secret;
 
 /// A whole configuration: one pool or more.
@@ -45,6 +47,18 @@ pub struct Pool {
     pub redis_auth: Option<Secret>,
     /// Who decides whom a client may be, where the file says it; see [`Self::who_decides`].
     pub auth: Option<Auth>,
+    /// The users, with `auth: users`.
+    pub users: Option<Arc<Accounts>>,
+    /// The file that has users too.
+    pub users_file: Option<String>,
+    /// Whether users that may not do everything may run scripts.
+    pub user_scripts: UserScripts,
+    /// Which commands are served, where the file says it.
+    pub commands: Option<Arc<Switch>>,
+    /// Whether clients from public addresses are refused while nobody needs a password.
+    pub protected_mode: bool,
+    /// What each user and each address may use up.
+    pub limits: Limits,
     /// The database that links SELECT and that sessions start in.
     pub redis_db: u32,
     /// Whether links are opened at start-up rather than at the first request.
@@ -73,6 +87,13 @@ pub struct Pool {
     pub ejection: Ejection,
     /// How many displaced requests a shard may have in flight.
     pub displaced_limit: DisplacedLimit,
+    /// What is done about keys that were written elsewhere when their shard returns.
+    pub rejoin: Rejoin,
+    /// Keys written elsewhere that one stand-in remembers for one shard and database; past it the
+    /// whole shard is suspect.
+    pub rejoin_limit: u64,
+    /// How long a returning shard takes to get all of its keys back; zero is at once.
+    pub slow_start: Duration,
     /// What becomes of commands whose keys live on several shards.
     pub cross_shard: CrossShard,
     /// Whether clients in cluster mode are served: circlet is shown to them as a cluster's one node.
@@ -110,6 +131,8 @@ pub struct Pool {
     /// Bytes of requests that may wait on one link; past it the sessions that use it are not
     /// read from until it drains.
     pub link_output_limit: u64,
+    /// How many requests may be in flight on one link before sessions pause.
+    pub link_pipeline_limit: u32,
     /// Requests of one session that may be in flight; past it the session is not read from.
     pub client_pipeline_limit: u32,
     /// `private_links`: of one worker to one shard.
@@ -209,6 +232,18 @@ pub enum Auth {
     Pool,
     /// The shards: what a client says to AUTH is said to them, and their ACLs apply.
     Shard,
+    /// circlet, by users of its own; all clients are the same user to the shards.
+    Users,
+}
+
+/// Whether users of `auth: users` that may not do everything may run scripts. What a script does
+/// only its shard sees, which knows nothing of these users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserScripts {
+    /// No.
+    Refuse,
+    /// Yes; of their keys those are checked that they declare.
+    Trust,
 }
 
 impl Pool {
@@ -226,7 +261,13 @@ impl Pool {
 
     /// Whether a client has to show that it may use the pool.
     pub fn wants_authentication(&self) -> bool {
-        self.who_decides() == Auth::Shard || self.redis_auth.is_some()
+        match self.who_decides() {
+            Auth::Shard => true,
+            Auth::Pool => self.redis_auth.is_some(),
+            Auth::Users => {
+                self.users.as_ref().is_some_and(|users| !users.default_account().is_open())
+            }
+        }
     }
 }
 
@@ -261,6 +302,19 @@ pub enum CrossShard {
     Refuse,
     /// It is done in several steps, which is not atomic.
     Allow,
+}
+
+/// What is done about keys that were written elsewhere while their shard was out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejoin {
+    /// Nothing: the shard serves what it has, as behind twemproxy.
+    Keep,
+    /// They are removed from it and from the shards that stood in for it.
+    Clean,
+    /// Their values are carried over to it.
+    Move,
+    /// It is emptied.
+    Flush,
 }
 
 /// What the ejection of a shard does to the keys of the others.

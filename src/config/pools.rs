@@ -10,10 +10,11 @@ use super::reference::{self, KEYS, Takes, Without};
 use super::spelling;
 use super::tls;
 use super::tree::{Node, Place, Value};
+use super::users;
 
 /// Makes the configuration of a whole file, or tells everything that is wrong with it.
 pub(crate) fn config(file: &str, root: &Node) -> Result<Config, Faults> {
-    let mut reading = Reading { file, pool: None, faults: Vec::new() };
+    let mut reading = Reading { file, pool: None, users: Vec::new(), faults: Vec::new() };
     let pools = reading.pools(root);
     if reading.faults.is_empty() { Ok(Config { pools }) } else { Err(Faults(reading.faults)) }
 }
@@ -28,6 +29,8 @@ pub(crate) fn sort(servers: &mut [Server]) {
 struct Reading<'a> {
     file: &'a str,
     pool: Option<String>,
+    /// What the pool's `users` holds.
+    users: Vec<(Place, String)>,
     faults: Vec<ConfigFault>,
 }
 
@@ -97,6 +100,7 @@ impl Reading<'_> {
             }
         }
         self.missing(place, &seen);
+        self.read_users(&mut pool, place, &seen);
         if self.faults.len() == faults_before {
             self.faults_of_tls(&pool, place, &seen);
         }
@@ -128,6 +132,10 @@ impl Reading<'_> {
             (Takes::Servers, Value::Sequence(items)) => {
                 return self.servers(pool, value.place, items);
             }
+            (Takes::Users, Value::Sequence(items)) => match users::lines(items) {
+                Ok(lines) => return self.users = lines,
+                Err((place, wrong)) => return self.fault(place, Some(name), wrong),
+            },
             (_, Value::Scalar(text)) => apply(pool, known, text),
             (takes, other) => Err(misshapen(other.shape(), takes)),
         };
@@ -164,6 +172,22 @@ impl Reading<'_> {
             }
         }
         sort(&mut pool.servers);
+    }
+
+    fn read_users(&mut self, pool: &mut Pool, place: Place, seen: &HashMap<&'static str, Place>) {
+        let lines = std::mem::take(&mut self.users);
+        let (file, name) = (self.file, self.pool.clone());
+        let of_pool = |at: Place, key: &str, wrong: Wrong| {
+            let at = if at == place { seen.get(key).copied().unwrap_or(place) } else { at };
+            ConfigFault {
+                line: Some(at.line),
+                column: Some(at.column),
+                pool: name.clone(),
+                key: Some(key.to_owned()),
+                ..ConfigFault::of_file(file, wrong)
+            }
+        };
+        self.faults.extend(users::read(pool, &lines, place, of_pool));
     }
 
     /// Keys that need each other, when each is right by itself.

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::fault::Wrong;
 pub use super::keys::KEYS;
 use super::model::{Listen, Pool};
 
@@ -16,7 +17,7 @@ pub struct Key {
     /// What happens without it.
     pub default: Without,
     /// What it takes, and where that goes.
-    pub takes: Takes,
+    pub(crate) takes: Takes,
     /// What it means, in a sentence or two.
     pub meaning: &'static str,
     /// How twemproxy differs; empty when it does not.
@@ -36,7 +37,7 @@ pub enum Without {
 }
 
 /// The kind of a value, the range it must be in, and the field it sets.
-pub enum Takes {
+pub(crate) enum Takes {
     /// See `address::listen`.
     Listen(fn(&mut Pool, Listen)),
     /// The same without unix sockets.
@@ -61,10 +62,14 @@ pub enum Takes {
     TwoCharacters(fn(&mut Pool, [u8; 2])),
     /// Any text but the empty one.
     Text(fn(&mut Pool, &str)),
+    /// Text that is read further.
+    Rules(fn(&mut Pool, &str) -> Result<(), Wrong>),
+    /// See `config::users`.
+    Users,
 }
 
 /// A word that a key takes, and what it sets.
-pub type Word = (&'static str, fn(&mut Pool));
+pub(crate) type Word = (&'static str, fn(&mut Pool));
 
 impl Takes {
     /// The kind in words.
@@ -86,6 +91,8 @@ impl Takes {
             }
             Self::TwoCharacters(_) => "exactly two characters".into(),
             Self::Text(_) => "text".into(),
+            Self::Rules(_) => "rules such as `-flushall -keys +debug`".into(),
+            Self::Users => "list of `\"NAME RULES…\"`".into(),
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Settings {
     /// How many clients may be connected to all pools together; 0 is no limit but the process's
     /// open files.
     pub max_clients: u32,
+    /// How many bytes of memory the process may use; 0 is half of what there is.
+    pub max_memory: u64,
 }
 
 /// The prefix of our environment variables.
@@ -110,6 +112,7 @@ impl Settings {
             pid_file: path("pid_file"),
             daemonize: value::boolean(text("daemonize"))?,
             max_clients: number("max_clients")? as u32,
+            max_memory: value::size(text("max_memory"), &(0..=u64::MAX))?,
         })
     }
 }
@@ -192,6 +195,14 @@ fn check(file: &str, shown: &str, name: &str, text: &str, faults: &mut Vec<Confi
         None => Err(unknown(name)),
         Some(setting) => match &setting.takes {
             Kind::Integer(range) => value::integer(text, range).map(drop),
+            Kind::Size(least) => value::size(text, &(0..=u64::MAX)).and_then(|size| match size {
+                0 => Ok(()),
+                size if size >= *least => Ok(()),
+                _ => Err(Wrong::new(
+                    format!("{text:?} is too little"),
+                    format!("write 0 or at least {}mb", least >> 20),
+                )),
+            }),
             Kind::Boolean => value::boolean(text).map(drop),
             Kind::Word(words) if !words.contains(&text) => Err(Wrong::new(
                 format!("{text:?} is not known"),

@@ -144,7 +144,7 @@ fn to_clients(pool: &Pool) -> Vec<(&'static str, Wrong)> {
         fault("tls_user", "clients are not asked for a certificate", right);
     }
     if tls.user != CertificateUser::None && pool.who_decides() == super::Auth::Shard {
-        let right = "write auth: pool and redis_auth, or remove tls_user";
+        let right = "write auth: users or auth: pool and redis_auth, or remove tls_user";
         fault("tls_user", "with auth: shard only a password tells shards who a client is", right);
     }
     faults

@@ -7,7 +7,9 @@ use super::tls::VerifyShard;
 pub fn warnings(config: &Config) -> Vec<String> {
     let of_pool = |pool: &Pool| -> Vec<String> {
         let told = [hash(pool), distribution(pool), verification(pool)];
-        told.into_iter().flatten().map(|text| format!("pool {}: {text}", pool.name)).collect()
+        let users = pool.users.iter().flat_map(|users| users.warnings().iter().map(String::as_str));
+        let told = told.into_iter().flatten().chain(users);
+        told.map(|text| format!("pool {}: {text}", pool.name)).collect()
     };
     config.pools.iter().flat_map(of_pool).collect()
 }

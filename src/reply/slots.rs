@@ -82,6 +82,11 @@ impl Replies {
         self.push(Slot::Merge(merge))
     }
 
+    /// The sequence number that the next command gets.
+    pub fn next_sequence(&self) -> u32 {
+        self.first.wrapping_add(self.slots.len() as u32)
+    }
+
     /// Commands whose replies have not left yet.
     #[inline]
     pub fn len(&self) -> usize {

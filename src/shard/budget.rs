@@ -12,31 +12,43 @@
 //! ([`Usual`]). A limit below 1 is kept by waiting between one request and the next, so that
 //! the budgets of many workers add up to little.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::config::DisplacedLimit;
 
-/// What a worker knows of a shard from the time when all shards were in.
-#[derive(Debug, Clone, Copy, Default)]
+/// What a worker knows of a shard from the time when all shards were in. It is made of medians,
+/// like the judgements that it is compared with: what a hitch made slow does not count.
+#[derive(Debug, Clone, Default)]
 pub struct Usual {
-    /// The mean round trip, in µs.
-    latency: f64,
+    /// Round trips of the present window, in µs.
+    window: Vec<f64>,
+    /// The medians of the last windows, oldest first.
+    medians: VecDeque<f64>,
     /// The mean number of requests in flight when there were any.
     in_flight: f64,
     samples: u32,
 }
 
 impl Usual {
-    /// Takes in the round trip of one request, and how many were in flight when it was chosen.
+    /// Takes in the round trip of one request, and how many were in flight when it was sent.
     pub fn note(&mut self, latency: Duration, in_flight: usize) {
-        self.samples = self.samples.saturating_add(1);
-        let weight = 1.0 / f64::from(self.samples.min(REMEMBERED));
-        self.latency += (micros(latency) - self.latency) * weight;
-        self.in_flight += (in_flight as f64 - self.in_flight) * weight;
+        self.samples = (self.samples + 1).min(REMEMBERED * WINDOW as u32);
+        self.in_flight += (in_flight as f64 - self.in_flight) / f64::from(self.samples);
+        self.window.push(micros(latency));
+        if self.window.len() >= WINDOW {
+            self.medians.push_back(median(&mut self.window));
+            self.window.clear();
+            if self.medians.len() > REMEMBERED as usize {
+                self.medians.pop_front();
+            }
+        }
     }
 
-    fn known(&self) -> Option<Self> {
-        (self.samples >= ENOUGH).then_some(*self)
+    /// The usual median of a window in µs, if enough is known.
+    fn latency(&self) -> Option<f64> {
+        let mut medians: Vec<f64> = self.medians.iter().copied().collect();
+        (medians.len() >= ENOUGH).then(|| median(&mut medians))
     }
 }
 
@@ -96,9 +108,9 @@ impl Budget {
         if self.rule != DisplacedLimit::Auto {
             return;
         }
-        if let Some(usual) = usual.known() {
-            self.bound = (usual.latency * TOLERATED).max(usual.latency + SLACK);
-            let alike = BURST / usual.latency.max(1.0) / workers as f64;
+        if let Some(latency) = usual.latency() {
+            self.bound = (latency * TOLERATED).max(latency + SLACK);
+            let alike = BURST / latency.max(1.0) / workers as f64;
             // Its own requests come in bursts, so why not others.
             let bursts = (usual.in_flight - 1.0) * 2.0;
             self.limit = alike.max(bursts).clamp(LEAST, MOST);
@@ -160,13 +172,12 @@ impl Budget {
     }
 
     fn judge(&mut self) {
-        self.window.sort_unstable_by(f64::total_cmp);
-        let median = self.window[self.window.len() / 2];
+        let middle = median(&mut self.window);
         self.window.clear();
         let was_reached = std::mem::take(&mut self.was_reached);
-        if median > self.bound {
+        if middle > self.bound {
             // The queue is as long as what is let in: in proportion, but not all at once.
-            let factor = (self.bound / median).clamp(STEEPEST, GENTLEST);
+            let factor = (self.bound / middle).clamp(STEEPEST, GENTLEST);
             self.bad += 1;
             self.limit = match was_reached || self.bad >= PATIENCE {
                 true => (self.limit.min(self.peak.max(1.0)) * factor).max(LEAST),
@@ -180,7 +191,7 @@ impl Budget {
         } else if self.limit < self.first {
             self.limit = (self.limit * (1.0 + GROWTH)).min(self.first);
         }
-        if median <= self.bound {
+        if middle <= self.bound {
             self.bad = 0;
         }
         self.stale = self.in_flight;
@@ -188,20 +199,25 @@ impl Budget {
     }
 }
 
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// Of so many round trips is the mean of [`Usual`], the older ones fading.
-const REMEMBERED: u32 = 256;
-/// With fewer the usual round trip is not known: what a busy machine shows in a second or two is
+/// So many windows are remembered of what is usual: ten seconds and more.
+const REMEMBERED: u32 = 16;
+/// With fewer windows the usual round trip is not known: what a busy machine shows in a second or two is
 /// nothing to go by.
-const ENOUGH: u32 = 64;
+const ENOUGH: usize = 8;
 /// Round trips that one judgement is made of.
 const WINDOW: usize = 8;
-/// A median up to so many times the usual mean is borne: with it 99 of 100 of the shard's own
+/// A median up to so many times the usual one is borne: with it 99 of 100 of the shard's own
 /// requests take less than twice as long as they did.
-const TOLERATED: f64 = 1.35;
+const TOLERATED: f64 = 1.5;
 /// So many µs more are borne in any case: a turn of a busy worker's loop.
 const SLACK: f64 = 200.0;
 /// The bound in µs where the shard's own requests were too few to tell what is usual: the shard is
@@ -230,7 +246,6 @@ const GROWTH: f64 = 0.125;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::VecDeque;
 
     /// One shard that serves one request after the other, each in `SERVICE`, and workers before it
     /// to which requests come at random times.
@@ -335,7 +350,7 @@ mod tests {
         let mut simulation = Simulation::new(vec![Budget::new(rule); workers]);
         let before = simulation.run(20.0, 0.75, 0.0);
         let mut usual = Usual::default();
-        for latency in &before {
+        for latency in before.iter().step_by(20) {
             usual.note(Duration::from_secs_f64(latency / 1e6), 1 + 2 / workers);
         }
         for budget in &mut simulation.budgets {
@@ -396,12 +411,22 @@ mod tests {
     #[test]
     fn bursts_are_let_in_where_they_are_usual() {
         let mut known = Usual::default();
-        for _ in 0..ENOUGH {
+        for _ in 0..ENOUGH * WINDOW {
             known.note(Duration::from_millis(10), 100);
         }
         let mut budget = Budget::new(DisplacedLimit::Auto);
         budget.begin(&known, 8);
         assert_eq!(let_in(&mut budget), 198);
+    }
+
+    #[test]
+    fn hitches_are_not_usual() {
+        let mut usual = Usual::default();
+        for sample in 0..200 {
+            let hitch = sample < 30 || sample % 10 == 0;
+            usual.note(Duration::from_millis(if hitch { 800 } else { 5 }), 1);
+        }
+        assert_eq!(usual.latency(), Some(5_000.0));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Opening a link: resolve, connect, and say who we are.
 
-use std::cell::Cell;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -71,7 +72,7 @@ impl Target {
         Self {
             address: pool.servers[shard].address.clone(),
             identity,
-            password: pool.redis_auth.clone().filter(|_| pool.who_decides() == Auth::Pool),
+            password: pool.redis_auth.clone().filter(|_| pool.who_decides() != Auth::Shard),
             clients_decide: pool.who_decides() == Auth::Shard,
             timeout: pool.connect_timeout,
             tcp: TcpOptions::of_shards(pool),
@@ -82,7 +83,7 @@ impl Target {
 
 /// Connects and greets: AUTH, HELLO 3 and SELECT as the identity wants.
 pub async fn open(target: &Target) -> Result<Socket, LinkFault> {
-    let shakes_hands = Cell::new(false);
+    let shakes_hands = AtomicBool::new(false);
     let opening = async {
         match &target.address {
             Address::Unix(path) => {
@@ -98,10 +99,10 @@ pub async fn open(target: &Target) -> Result<Socket, LinkFault> {
                     greet(&mut stream, target).await?;
                     return Ok(Socket::Tcp(stream));
                 };
-                shakes_hands.set(true);
+                shakes_hands.store(true, Relaxed);
                 let shaken = tls::connect(connector, &target.address, stream).await;
                 let mut shaken = shaken.map_err(|why| LinkFault::Tls(why.into()))?;
-                shakes_hands.set(false);
+                shakes_hands.store(false, Relaxed);
                 greet(&mut shaken, target).await?;
                 Ok(Socket::Tls(Box::new(tls::settle(shaken))))
             }
@@ -109,7 +110,7 @@ pub async fn open(target: &Target) -> Result<Socket, LinkFault> {
     };
     match timeout(target.timeout, opening).await {
         Ok(opened) => opened,
-        Err(_) if shakes_hands.get() => Err(LinkFault::Tls(NO_TLS.into())),
+        Err(_) if shakes_hands.load(Relaxed) => Err(LinkFault::Tls(NO_TLS.into())),
         Err(_) => Err(LinkFault::ConnectTimeout),
     }
 }

@@ -32,6 +32,8 @@ pub enum LinkFault {
     Out(Arc<str>),
     /// The process stops.
     Shutdown,
+    /// `max_memory` is near, and the link held a large reply in part.
+    NoMemory,
     /// Its session ended or left something on it: a private link is closed.
     Abandoned,
 }
@@ -48,7 +50,10 @@ impl LinkFault {
 
     /// Whether the shard is to blame, so that its health must hear of it.
     pub fn blames_shard(&self) -> bool {
-        !matches!(self, Self::Denied(_) | Self::Out(_) | Self::Shutdown | Self::Abandoned)
+        !matches!(
+            self,
+            Self::Denied(_) | Self::Out(_) | Self::Shutdown | Self::Abandoned | Self::NoMemory
+        )
     }
 
     /// Whether the other side has ended the connection, as far as can be told.
@@ -86,6 +91,11 @@ impl LinkFault {
             }
             Self::Handshake(_) | Self::Denied(_) => String::new(),
             Self::Shutdown => ": circlet is shutting down".into(),
+            Self::NoMemory => {
+                ": a large reply was dropped because the memory of circlet is short (its setting \
+                 max_memory sets the limit); whether the command ran is unknown"
+                    .into()
+            }
             Self::Abandoned => " was left by its client".into(),
         }
     }
@@ -102,6 +112,7 @@ impl fmt::Display for LinkFault {
             Self::Io(why) => why,
             Self::Garbage(_) => "Invalid argument",
             Self::Handshake(error) | Self::Denied(error) => error,
+            Self::NoMemory => "Cannot allocate memory",
             Self::Shutdown | Self::Abandoned => "Connection refused",
         })
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Pool;
-use crate::route::ring::Share;
+use crate::route::ring::{NOTHING, Share};
 
 /// What the rest of the program knows of one shard's health.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub enum State {
     Live,
     /// Does not answer but keeps its keys (`auto_eject_hosts: false`): its requests fail at once.
     Down,
+    /// Answers again, and gets its keys back by its [`share`](ShardHealth::share).
+    Returning,
     /// Does not answer; its keys are served by the others. When all shards of a pool are
     /// ejected there is nobody to route to, and requests fail at once.
     Ejected,
@@ -56,6 +58,13 @@ pub struct Failure {
     /// Whether a request waited in vain, and nothing else: the command may have been a slow one, so
     /// that it counts for nothing until a heartbeat has failed as well.
     pub is_timeout: bool,
+}
+
+impl ShardHealth {
+    /// Whether any key is sought at the shard: it is neither ejected nor about to return.
+    pub fn has_keys(&self) -> bool {
+        self.share != NOTHING
+    }
 }
 
 impl Failure {

@@ -76,7 +76,7 @@ impl Target {
             password: match (&settings.redis_auth, settings.who_decides()) {
                 (Some(_), _) => Password::Said,
                 (None, Auth::Shard) => Password::OfClients,
-                (None, Auth::Pool) => Password::Missing,
+                (None, Auth::Pool | Auth::Users) => Password::Missing,
             },
             interval: settings.heartbeat_interval,
             timeout: settings.heartbeat_timeout.max(MIN_TIMEOUT),

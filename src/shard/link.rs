@@ -62,6 +62,8 @@ pub struct Link {
     pub answered: bool,
     /// Bytes of `output` from which on sessions are blocked.
     pub output_limit: usize,
+    /// Requests in flight from which on sessions are blocked.
+    pub pipeline_limit: usize,
     /// Requests queued since the counters were last told.
     pub requests: u64,
     /// Their bytes.
@@ -202,6 +204,9 @@ pub enum Part {
     TimedOut,
     /// That of one whose round trip is measured: the ticket knows.
     Ticket(u16),
+    /// The answer to what remembers a key of another shard; the sequence number is that shard's
+    /// index.
+    Recorded,
 }
 
 /// A reply of which some bytes are still to come.
@@ -236,6 +241,7 @@ impl Link {
             attempts: 0,
             answered: false,
             output_limit,
+            pipeline_limit: usize::MAX,
             requests: 0,
             request_bytes: 0,
             owner: Owner::Shared,
@@ -254,6 +260,18 @@ impl Link {
     #[inline]
     pub fn takes_requests(&self) -> bool {
         matches!(self.state, LinkState::Up | LinkState::Connecting)
+    }
+
+    /// Whether sessions that use it must wait before they send more.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.output.len() > self.output_limit || self.in_flight.len() > self.pipeline_limit
+    }
+
+    /// Whether sessions that wait may go on: what was queued is written, and replies came.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.output.is_empty() && self.in_flight.len() <= self.pipeline_limit / 2
     }
 
     /// Enters a request, of which so many bytes were queued and so many written at once, among

@@ -13,4 +13,5 @@ pub mod lessons;
 pub mod link;
 pub mod monitor;
 pub mod pool_judge;
+pub mod rejoin;
 pub mod scripts;

@@ -24,9 +24,11 @@ use super::health::{Change, Failure, Rules, ShardHealth, State};
 use super::heartbeat::{Beat, Target};
 use super::inquiry::{Inquiries, Told};
 use super::pool_judge::PoolJudge;
+use super::rejoin::{News, Returns};
 use crate::admin::counters::HealthCounters;
 use crate::config::{Address, Config, Server};
 use crate::tls::keeper::Certificates;
+use crate::worker::Shared;
 
 /// The health of all pools; see the module.
 pub struct Monitor {
@@ -34,6 +36,8 @@ pub struct Monitor {
     targets: Vec<Target>,
     counters: Arc<HealthCounters>,
     doors: Arc<Doors>,
+    returns: Returns,
+    news: Option<mpsc::UnboundedReceiver<News>>,
     tell: mpsc::UnboundedSender<Told>,
     told: Option<mpsc::UnboundedReceiver<Told>>,
 }
@@ -68,7 +72,10 @@ impl Monitor {
         });
         let (tell, told) = mpsc::unbounded_channel();
         let sizes: Vec<usize> = config.pools.iter().map(|pool| pool.servers.len()).collect();
+        let (returns, news) = Returns::new(config);
         Self {
+            returns,
+            news: Some(news),
             targets: targets.collect(),
             pools: watched.collect(),
             counters: Arc::new(HealthCounters::new(&sizes)),
@@ -93,6 +100,11 @@ impl Monitor {
         self.told.take()
     }
 
+    /// The workers, who have a part in the return of a shard; to be set before [`run`](Self::run).
+    pub fn set_workers(&mut self, shared: Arc<Shared>) {
+        self.returns.set_workers(shared);
+    }
+
     /// Runs until `shutdown` completes. `publish` gets the index of a pool and the health of its
     /// shards, once for each pool at the start and then at each change.
     pub async fn run(
@@ -107,17 +119,28 @@ impl Monitor {
             publish(index, pool.judge.health());
         }
         let (_heartbeats, mut beats) = self.start_heartbeats();
+        self.returns.watch_limits();
+        let (_, unused) = mpsc::unbounded_channel();
+        let mut news = self.news.take().unwrap_or(unused);
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
+            let mut told = None;
             let changed = tokio::select! {
                 () = &mut shutdown => return,
                 Some(beat) = beats.recv() => self.take_beat(&beat),
                 Some(failure) = failures.recv() => self.take_failure(&failure),
+                Some(news) = news.recv() => self.returns.take(news).map(|(pool, done)| {
+                    told = Some(done);
+                    pool
+                }),
                 else => return,
             };
             if let Some(pool) = changed {
-                publish(pool, self.pools[pool].judge.health());
+                let health = self.pools[pool].judge.health();
+                publish(pool, self.returns.published(pool, health));
             }
+            // Whoever asked for it may rely on it now; gone is who gave up.
+            let _ = told.map(|told| told.send(()));
         }
     }
 
@@ -160,7 +183,8 @@ impl Monitor {
         self.record(failure.pool, &changes)
     }
 
-    fn record(&self, index: usize, changes: &[Change]) -> Option<usize> {
+    fn record(&mut self, index: usize, changes: &[Change]) -> Option<usize> {
+        self.returns.changed(index, &self.pools[index].judge.health(), changes);
         let pool = &self.pools[index];
         for change in changes {
             pool.log(change);
@@ -179,7 +203,9 @@ impl Watched {
     fn log(&self, change: &Change) {
         let (shard, pool) = (&self.shards[change.shard].label, &self.name);
         match change.to {
-            State::Live => info!("shard {shard} of pool {pool} readmitted after {}", change.cause),
+            State::Live | State::Returning => {
+                info!("shard {shard} of pool {pool} readmitted after {}", change.cause)
+            }
             State::Down => warn!("shard {shard} of pool {pool} down after {}", change.cause),
             State::Ejected => warn!("shard {shard} of pool {pool} ejected after {}", change.cause),
         }

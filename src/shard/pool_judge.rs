@@ -92,7 +92,7 @@ impl PoolJudge {
         let judge = &self.shards[shard];
         let after = judge.health();
         let cause = match after.state {
-            State::Live => format!(
+            State::Live | State::Returning => format!(
                 "{} by the answers to its heartbeats (it had {})",
                 span(now.saturating_duration_since(before.since)),
                 before.cause

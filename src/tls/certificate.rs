@@ -31,8 +31,7 @@ pub fn user(certificate: &CertificateDer<'_>, field: CertificateUser) -> Result<
         }
     };
     match &names[..] {
-        [] => Err(NoUser::Lacks),
-        [name] if name.is_empty() => Err(NoUser::Lacks),
+        [] | [""] => Err(NoUser::Lacks),
         [name] => Ok((*name).to_owned()),
         _ => Err(NoUser::Several),
     }

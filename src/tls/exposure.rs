@@ -16,6 +16,12 @@ pub fn warnings(config: &Config, file: Option<&Path>) -> Vec<String> {
         warnings.push(told("the configuration holds a password and", file, mode));
     }
     for pool in &config.pools {
+        if let Some(file) = pool.users_file.as_deref().map(Path::new)
+            && let Some(mode) = exposed(file)
+        {
+            let what = format!("pool {}, key users_file: the users' passwords", pool.name);
+            warnings.push(told(&what, file, mode));
+        }
         for (key, file) in pool.tls.files() {
             if key.ends_with("key_file")
                 && let Some(mode) = exposed(file)
@@ -29,7 +35,7 @@ pub fn warnings(config: &Config, file: Option<&Path>) -> Vec<String> {
 }
 
 fn has_secret(pool: &Pool) -> bool {
-    pool.redis_auth.is_some()
+    pool.redis_auth.is_some() || pool.users.is_some()
 }
 
 fn told(what: &str, file: &Path, mode: u32) -> String {

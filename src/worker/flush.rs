@@ -79,7 +79,8 @@ impl Worker {
         counters.requests.add(std::mem::take(&mut link.requests));
         counters.request_bytes.add(std::mem::take(&mut link.request_bytes));
         match link.output.flush(socket, &mut self.spare) {
-            Ok(true) => self.unblock_sessions(number),
+            Ok(true) if link.has_room() => self.unblock_sessions(number),
+            Ok(true) => {}
             Ok(false) => {
                 link.wants_write = true;
                 link.wake();
@@ -94,6 +95,7 @@ impl Worker {
         session.dirty = false;
         let Some(socket) = &mut session.socket else { return };
         if !session.wants_write {
+            let before = session.output.len();
             match session.output.flush(socket, &mut self.spare) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -102,7 +104,12 @@ impl Worker {
                 }
                 Err(_) => return self.end_session(number),
             }
+            if session.special.has(Special::LIMITED) {
+                let written = before - session.output.len();
+                self.charge_bytes(number, written);
+            }
         }
+        let session = &mut *self.sessions[number as usize];
         // The socket itself may hold back bytes, of TLS.
         let drained = session.output.is_empty() && !session.wants_write;
         if session.closing && drained && session.replies.is_empty() {

@@ -101,8 +101,9 @@ impl Guard {
         }
         let now = Instant::now();
         for pending in link.in_flight.range_mut(before..) {
-            let has_one = matches!(pending.part, Part::Ticket(_));
-            if !has_one && self.give(pending, number, link.shard, now, Kind::Displaced) {
+            // What remembers a key goes with the request that writes it.
+            let counts = !matches!(pending.part, Part::Ticket(_) | Part::Recorded);
+            if counts && self.give(pending, number, link.shard, now, Kind::Displaced) {
                 self.shards[link.shard].budget.sent();
             }
         }

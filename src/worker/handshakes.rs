@@ -83,7 +83,7 @@ impl Worker {
             return;
         };
         match named {
-            Some(Ok(name)) => self.begin_as(number, &name),
+            Some(Ok(name)) => self.begin_certified(number, &name),
             Some(Err(why)) => tracing::info!(
                 pool = self.pools[pool].config.name,
                 client = id,
@@ -101,10 +101,21 @@ impl Worker {
     }
 
     /// Lets a session begin as the user whom its certificate names, without a password.
-    fn begin_as(&mut self, number: u32, _name: &str) {
-        // One password is one user: whoever has a certificate is that one too.
-        if self.pool_of(number).config.who_decides() == Auth::Pool {
-            self.sessions[number as usize].authenticate();
+    fn begin_certified(&mut self, number: u32, name: &str) {
+        let begun = match self.pool_of(number).config.who_decides() {
+            // One password is one user: whoever has a certificate is that one too.
+            Auth::Pool => self.authenticated(number).map(|()| true),
+            Auth::Users => self.begin_as(number, name.as_bytes()),
+            Auth::Shard => Ok(false),
+        };
+        match begun {
+            Ok(true) => {}
+            Ok(false) => tracing::info!(
+                client = self.sessions[number as usize].id,
+                name,
+                "client has to say a password: its certificate names none of the pool's users"
+            ),
+            Err(text) => self.send_off(number, &text),
         }
     }
 }

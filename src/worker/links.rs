@@ -27,9 +27,12 @@ impl Worker {
 
     fn add_link(&mut self, pool: usize, identity: usize, place: usize) -> u32 {
         let shard = place / self.pools[pool].lanes();
-        let limit = self.pools[pool].config.link_output_limit as usize;
+        let config = &self.pools[pool].config;
+        let limit = config.link_output_limit as usize;
+        let most = config.link_pipeline_limit as usize;
         let links = &self.pools[pool].identities[identity];
         let mut link = Link::new(pool, shard, links.identity.clone(), limit);
+        link.pipeline_limit = most;
         link.is_heavy = self.pools[pool].is_heavy_place(place);
         let number = self.start_link(link);
         self.pools[pool].identities[identity].links[place] = Some(number);
@@ -94,7 +97,7 @@ impl Worker {
         let written = write(link, &mut self.spare);
         link.enter(pending, link.output.len() - before, written);
         self.ready.link(link, number);
-        if link.output.len() > link.output_limit && client.pause == Pause::No {
+        if link.is_full() && client.pause == Pause::No {
             client.pause = Pause::Link;
             link.blocked.push(session);
         }
@@ -196,8 +199,7 @@ impl Worker {
     pub fn apply_health(&mut self, pool: usize, health: &[ShardHealth], ring: Arc<Ring>) {
         let before = std::mem::replace(&mut self.pools[pool].health, health.to_vec());
         self.pools[pool].ring = ring;
-        let is_ejected = |shard: &ShardHealth| shard.state == State::Ejected;
-        if !before.iter().map(is_ejected).eq(health.iter().map(is_ejected)) {
+        if !before.iter().map(|shard| shard.share).eq(health.iter().map(|shard| shard.share)) {
             self.pools[pool].moves += 1;
         }
         self.mark_displaced(pool);

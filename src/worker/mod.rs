@@ -22,6 +22,7 @@ mod lanes;
 mod leftovers;
 mod links;
 mod loans;
+mod memory;
 mod pairing;
 mod piece;
 mod pool;

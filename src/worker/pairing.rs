@@ -44,6 +44,10 @@ impl Worker {
             let Some(socket) = &mut link.socket else { return Poll::Ready(()) };
             let read = match &mut link.partial {
                 Some(partial) if partial.missing >= READ_IN_PLACE => {
+                    if self.shared.shortage.is_on() && partial.bytes.len() >= READ_IN_PLACE {
+                        self.wait_for_memory(cx);
+                        return Poll::Pending;
+                    }
                     partial.missing = make_room(&mut partial.bytes, partial.missing);
                     ready!(socket.poll_read_onto(cx, &mut partial.bytes, partial.missing))
                         .map(|count| (count, true))
@@ -135,6 +139,10 @@ impl Worker {
             }
         }
         self.counters.pools[pool].shards[shard].responses.add(replies);
+        let link = &self.links[number as usize];
+        if !link.blocked.is_empty() && link.has_room() {
+            self.unblock_sessions(number);
+        }
     }
 
     /// Handles bytes that were read right behind a partial reply.

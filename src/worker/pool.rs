@@ -8,6 +8,7 @@ use super::identities::IdentityLinks;
 use crate::client::hold::Hold;
 use crate::client::monitor::Monitors;
 use crate::client::session::{Session, Special};
+use crate::client::standstill::{Standstill, Unfinished};
 use crate::client::users::Openness;
 use crate::command::Learned;
 use crate::config::Pool;
@@ -44,6 +45,10 @@ pub struct PoolState {
     pub private_links: Vec<u32>,
     /// What holds up commands by order of CLIENT PAUSE.
     pub hold: Option<Hold>,
+    /// What must not be sent for the moment, because its keys are about to go home.
+    pub standstill: Option<Standstill>,
+    /// What was under way beside the shared links when that was asked last.
+    pub unfinished: Unfinished,
     /// The links that belong to no identity: on which AUTH is tried, and that say nothing; by
     /// shard.
     pub apart: [Vec<Option<u32>>; 2],
@@ -72,6 +77,8 @@ impl PoolState {
             guard: Guard::new(&config),
             seen_scripts: Seen::default(),
             hold: None,
+            standstill: None,
+            unfinished: Unfinished::default(),
             apart: [vec![None; config.servers.len()], vec![None; config.servers.len()]],
             openness: Openness::default(),
             monitors: Monitors::default(),
@@ -119,7 +126,7 @@ impl PoolState {
 
     /// Shards that take requests or at least fail them: all but the ejected.
     pub fn members(&self) -> impl Iterator<Item = usize> + '_ {
-        let is_member = |&shard: &usize| self.health[shard].state != State::Ejected;
+        let is_member = |&shard: &usize| self.health[shard].has_keys();
         (0..self.health.len()).filter(is_member)
     }
 
@@ -133,7 +140,7 @@ impl PoolState {
     #[inline]
     pub fn fault(&self, shard: usize) -> Option<LinkFault> {
         let health = &self.health[shard];
-        if health.state == State::Live {
+        if matches!(health.state, State::Live | State::Returning) {
             return None;
         }
         let seconds = health.since.elapsed().as_secs_f64();

@@ -32,6 +32,7 @@ impl Worker {
         counters.client_connections.add(1);
         counters.total_connections.add(1);
         tokio::task::spawn_local(run(this, number));
+        self.receive(number);
         Some(number)
     }
 
@@ -74,6 +75,10 @@ impl Worker {
             }
             let read = match &mut session.input {
                 Some(input) if input.missing >= READ_IN_PLACE => {
+                    if self.shared.shortage.is_on() && input.bytes.len() >= READ_IN_PLACE {
+                        self.wait_for_memory(cx);
+                        return Poll::Pending;
+                    }
                     input.missing = make_room(&mut input.bytes, input.missing);
                     let read = socket.poll_read_onto(cx, &mut input.bytes, input.missing);
                     read.map_ok(|count| (count, true))
@@ -175,6 +180,7 @@ impl Worker {
         session.output.clear(&mut self.spare);
         session.input = None;
         session.transaction = None;
+        session.depart();
         session.wake();
         let id = session.id;
         self.counters.pools[usize::from(session.pool)].client_connections.sub(1);
@@ -233,6 +239,7 @@ impl Worker {
         match pending.part {
             Part::Asked => self.tell_asker(pending, frame),
             Part::Published => self.forget_published(pending),
+            Part::Recorded => self.recorded(pending, frame),
             _ => {}
         }
         self.forget_session(pending.session);
@@ -260,12 +267,16 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         let socket = session.socket.as_mut().expect("answer checked that the session lives");
         let written = socket.try_write(frame.bytes()).unwrap_or(0);
+        let is_limited = session.special.has(Special::LIMITED);
         let rest = match frame {
             Frame::Small(bytes) => Frame::Small(&bytes[written..]),
             Frame::Large(bytes) => Frame::Large(bytes.slice(written..)),
         };
         session.replies.fill(sequence, rest, &mut session.output, &mut self.spare);
         self.ready.session(session, number);
+        if is_limited {
+            self.charge_bytes(number, written);
+        }
     }
 
     #[inline(never)]
@@ -294,6 +305,7 @@ impl Worker {
             Part::Blocking => self.unblocked(pending.session, pending.sequence, frame),
             Part::Script => self.script_answered(pending, frame),
             Part::ScriptLoaded => self.script_loaded(pending, &frame),
+            Part::Recorded => self.recorded(pending, &frame),
             Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
         }

@@ -8,7 +8,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
+use crate::access::Meters;
+use crate::admin::memory::Shortage;
 use crate::shard::doors::Doors;
+use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 use crate::tls::keeper::Certificates;
@@ -30,8 +33,14 @@ pub struct Shared {
     pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
+    /// What the users and addresses of each pool use up.
+    pub meters: Vec<Meters>,
     /// What TLS handshakes of each pool take.
     pub certificates: Arc<Certificates>,
+    /// What makes shards that are out suspect as a whole.
+    pub suspicions: Suspicions,
+    /// Whether the process has little memory left.
+    pub shortage: Shortage,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -62,9 +71,12 @@ impl Shared {
             started,
             started_at,
             run_id,
+            meters: scripts.iter().map(|_| Meters::default()).collect(),
             scripts,
             doors,
             certificates,
+            suspicions: Suspicions::default(),
+            shortage: Shortage::default(),
             inboxes,
         }
     }

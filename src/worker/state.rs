@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
+use super::memory::Waiting;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
@@ -59,6 +60,8 @@ pub struct Worker {
     pub(super) idle_from: usize,
     /// Clients that are in the midst of a TLS handshake.
     pub(super) handshakes: Handshakes,
+    /// Tasks that wait for memory.
+    pub(crate) waiting_for_memory: Waiting,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -97,6 +100,7 @@ impl Worker {
                 published: HashMap::new(),
                 idle_from: 0,
                 handshakes: Handshakes::default(),
+                waiting_for_memory: Waiting::default(),
                 index,
                 shared,
                 this: this.clone(),

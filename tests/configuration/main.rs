@@ -3,6 +3,7 @@
 
 mod faults;
 mod meaning;
+mod users;
 
 use std::path::{Path, PathBuf};
 

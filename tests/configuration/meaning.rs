@@ -1,11 +1,13 @@
 //! What valid files mean.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use circlet::access::{Accounts, Limit, Limits, Switch};
 use circlet::config::{
     self, Address, Distribution, Ejection, Format, Hash, KeyBytes, Listen, Pool, Server,
-    from_servers,
+    UserScripts, from_servers,
 };
 
 use crate::{faults, names, only_pool, parse, repository, with, with_servers, yaml};
@@ -39,6 +41,7 @@ fn circlets_keys_have_their_documented_defaults() {
     assert_eq!((pool.pubsub_output_limit, pool.pubsub_output_soft_limit), (32 << 20, 8 << 20));
     assert_eq!(pool.pubsub_output_soft_seconds, 60);
     assert_eq!(pool.client_pipeline_limit, 4096);
+    assert_eq!((pool.rejoin, pool.slow_start), (config::Rejoin::Keep, Duration::ZERO));
 }
 
 #[test]
@@ -52,12 +55,17 @@ fn every_key_reaches_its_own_field() {
   max_bulk: 12\n  max_arguments: 13\n  max_inline: 14\n  max_command: 15\n  max_reply: 16
   max_nesting: 17\n  client_output_limit: 18\n  link_output_limit: 1mb\n  pubsub_output_limit: 22
   pubsub_output_soft_limit: 23\n  pubsub_output_soft_seconds: 24\n  client_pipeline_limit: 20
-  cross_shard: allow\n  cluster_emulation: true\n  auth: pool\n  private_links: 21\n  script_cache: 25
+  cross_shard: allow\n  cluster_emulation: true\n  auth: users\n  private_links: 21\n  script_cache: 25
   tls_listen: b:9\n  tls_cert_file: /c\n  tls_key_file: /k\n  tls_ca_cert_file: /a
   tls_auth_clients: optional\n  tls_user: uri\n  tls_protocols: TLSv1.3\n  server_tls: true
   server_tls_ca_cert_file: /sa\n  server_tls_cert_file: /sc\n  server_tls_key_file: /sk
   server_tls_name: d\n  server_tls_verify: ca
-  displaced_limit: 26\n  tcp_keepalive_time: 27\n  tcp_user_timeout: 28\n  server_tcp_user_timeout: 29\n  client_idle_timeout: 30\n";
+  displaced_limit: 26\n  link_pipeline_limit: 29\n  rejoin: move\n  rejoin_limit: 27\n  slow_start: 28
+  users: [\"default off\"]\n  users_file: /dev/null\n  user_scripts: trust\n  commands: -keys
+  protected_mode: false\n  user_requests_per_second: 40\n  user_bytes_per_second: 41
+  user_connections: 42\n  address_requests_per_second: 43\n  address_bytes_per_second: 44
+  address_connections: 45\n  tcp_keepalive_time: 51
+  tcp_user_timeout: 52\n  server_tcp_user_timeout: 53\n  client_idle_timeout: 54\n";
     for key in config::reference::KEYS {
         assert!(typed.contains(&format!("  {}:", key.name)), "{} is not tried here", key.name);
     }
@@ -78,20 +86,33 @@ fn every_key_reaches_its_own_field() {
         backlog: 2,
         client_connections: 3,
         redis_auth: Some("secret".into()),
-        auth: Some(config::Auth::Pool),
+        auth: Some(config::Auth::Users),
+        users: Some(Arc::new(Accounts::read([((), "default off")]).unwrap())),
+        users_file: Some("/dev/null".into()),
+        user_scripts: UserScripts::Trust,
+        commands: Some(Arc::new(Switch::read("-keys").unwrap())),
+        protected_mode: false,
+        limits: Limits {
+            user: Limit { requests: 40, bytes: 41, connections: 42 },
+            address: Limit { requests: 43, bytes: 44, connections: 45 },
+        },
         redis_db: 4,
         preconnect: true,
         tcpkeepalive: true,
-        tcp_keepalive_time: milliseconds(27),
-        tcp_user_timeout: milliseconds(28),
-        server_tcp_user_timeout: Some(milliseconds(29)),
-        client_idle_timeout: milliseconds(30),
+        tcp_keepalive_time: milliseconds(51),
+        tcp_user_timeout: milliseconds(52),
+        server_tcp_user_timeout: Some(milliseconds(53)),
+        client_idle_timeout: milliseconds(54),
         reuseport: true,
         auto_eject_hosts: true,
         server_connections: 5,
         server_retry_timeout: milliseconds(6),
         server_failure_limit: 7,
         ejection: Ejection::Rebuild,
+        rejoin: config::Rejoin::Move,
+        rejoin_limit: 27,
+        link_pipeline_limit: 29,
+        slow_start: milliseconds(28),
         heartbeat_interval: milliseconds(8),
         heartbeat_timeout: milliseconds(9),
         heartbeat_successes: 10,

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use circlet::access::Limits;
 use circlet::config::{
-    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Server,
+    Address, Config, Distribution, Ejection, Hash, KeyBytes, Listen, Pool, Rejoin, Server,
+    UserScripts,
 };
 
 /// A pool with short times.
@@ -27,6 +29,12 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         redis_auth: None,
         tls: Default::default(),
         auth: None,
+        users: None,
+        users_file: None,
+        user_scripts: UserScripts::Refuse,
+        commands: None,
+        protected_mode: true,
+        limits: Limits::default(),
         redis_db: 0,
         preconnect: false,
         tcpkeepalive: false,
@@ -40,6 +48,9 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         server_retry_timeout: Duration::from_millis(600),
         server_failure_limit: 2,
         ejection: Ejection::Skip,
+        rejoin: Rejoin::Keep,
+        rejoin_limit: 0,
+        slow_start: Duration::ZERO,
         heartbeat_interval: Duration::from_millis(100),
         heartbeat_timeout: Duration::from_millis(300),
         heartbeat_successes: 2,
@@ -55,6 +66,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         pubsub_output_soft_limit: 0,
         pubsub_output_soft_seconds: 0,
         link_output_limit: 1 << 20,
+        link_pipeline_limit: 65_536,
         client_pipeline_limit: 1024,
         private_links: 1024,
         script_cache: 0,

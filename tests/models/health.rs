@@ -33,6 +33,7 @@ fn serves(state: State) -> bool {
     match state {
         State::Live => true,
         State::Down | State::Ejected => false,
+        State::Returning => unreachable!("judges know nothing of the way back"),
     }
 }
 
@@ -41,6 +42,7 @@ fn has_keys(state: State) -> bool {
     match state {
         State::Live | State::Down => true,
         State::Ejected => false,
+        State::Returning => unreachable!("judges know nothing of the way back"),
     }
 }
 
@@ -68,8 +70,11 @@ struct Seen {
     /// Heartbeats since the last good one: bad ones, and those that say BUSY.
     bad: u32,
     busy: u32,
-    /// Failures of any kind since the last good heartbeat, stale or not.
+    /// Failures of any kind since the last good heartbeat.
     failures: u32,
+    last_good: Option<Instant>,
+    /// When the last request failed that counted.
+    last_failed: Option<Instant>,
     /// Good heartbeats in a row since it went out.
     good: u32,
     out_since: Option<Instant>,
@@ -85,7 +90,12 @@ fn one_shard_keeps_the_rules_in_every_state_that_it_can_reach() {
     for (failure_limit, successes, auto_eject) in
         [(1, 1, true), (2, 2, true), (3, 1, true), (1, 2, true), (2, 2, false), (1, 1, false)]
     {
-        explore(1, Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY }, 3_000);
+        explore(
+            &events(1),
+            1,
+            Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY },
+            3_000,
+        );
     }
 }
 
@@ -94,12 +104,25 @@ fn two_shards_keep_the_rules_in_every_state_that_they_can_reach() {
     for (failure_limit, successes, auto_eject) in
         [(1, 1, true), (1, 2, true), (2, 1, true), (1, 2, false)]
     {
-        explore(2, Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY }, 3_000);
+        explore(
+            &events(2),
+            2,
+            Rules { auto_eject, failure_limit, successes, retry_timeout: RETRY },
+            3_000,
+        );
     }
 }
 
+/// Few events, so that histories are long enough to reach the longest wait and go past it.
+#[test]
+fn a_shard_that_flaps_waits_ever_longer_up_to_a_bound() {
+    let events = [Event::Good(0), Event::Failure(0), Event::Pass(20)];
+    let rules = Rules { auto_eject: true, failure_limit: 1, successes: 1, retry_timeout: RETRY };
+    explore(&events, 2, rules, 5_000);
+}
+
 /// Follows every history, shortest first, until so many states are seen or there are no more.
-fn explore(shards: usize, rules: Rules, states: u32) {
+fn explore(events: &[Event], shards: usize, rules: Rules, states: u32) {
     let states = crate::cases(states).cases as usize;
     let start = Instant::now();
     let first = History {
@@ -122,7 +145,7 @@ fn explore(shards: usize, rules: Rules, states: u32) {
     while !front.is_empty() && known.len() < states {
         let mut next = Vec::new();
         for history in &front {
-            for event in events(shards) {
+            for &event in events {
                 let after = history.follow(event, &rules);
                 if known.insert(after.key()) {
                     after.check_ring(&ring, &mut rings);
@@ -180,7 +203,9 @@ impl History {
     }
 
     fn count(&mut self, event: Event, rules: &Rules) {
+        let now = self.now;
         let is_good = |seen: &mut Seen| {
+            seen.last_good = Some(now);
             (seen.bad, seen.busy, seen.failures) = (0, 0, 0);
             seen.good += u32::from(seen.out_since.is_some());
         };
@@ -198,7 +223,15 @@ impl History {
                 (seen.busy, seen.good) = (seen.busy + 1, 0);
             }
             Event::Refusal(shard) | Event::Failure(shard) => is_bad(&mut self.shards[shard]),
-            Event::RequestFailed(shard, _) => self.shards[shard].failures += 1,
+            Event::RequestFailed(shard, ago) => {
+                let (seen, at) = (&mut self.shards[shard], now - BURST * ago);
+                let is_stale = seen.out_since.is_some() || seen.last_good >= Some(at);
+                let is_same = seen.last_failed.is_some_and(|last| at < last + BURST);
+                if !is_stale && !is_same {
+                    (seen.failures, seen.good) = (seen.failures + 1, 0);
+                    seen.last_failed = Some(at);
+                }
+            }
             Event::Pass(_) => {}
         }
     }

@@ -6,6 +6,8 @@ mod health;
 mod pairing;
 mod player;
 mod split;
+// The fuzz targets use more of it.
+#[allow(dead_code)]
 mod stage;
 mod subscriptions;
 mod wire;

@@ -136,6 +136,8 @@ struct World {
     /// By shard and lane: whether circlet may hold off from connecting for a while.
     backing_off: Vec<Vec<bool>>,
     lanes: usize,
+    /// Links that are there again: what came to them earlier in the same turn may still have failed.
+    recovered: Vec<(usize, usize)>,
     clock: u32,
     limit: usize,
 }
@@ -173,6 +175,7 @@ impl World {
             shaken: vec![false; shards],
             backing_off: vec![vec![false; lanes]; shards],
             lanes,
+            recovered: Vec::new(),
             clock: 0,
             limit,
         };
@@ -366,6 +369,10 @@ impl World {
         match how {
             Failure::Garbage if !is_amid => self.stage.connections[at].say(b"?what\r\n"),
             Failure::Surplus if self.queues[at].requests.is_empty() => {
+                // It must not be taken for the reply to what is only just said.
+                if let Some(who) = chosen(&self.talkers(), which) {
+                    self.say(who, &What::Get { large: false });
+                }
                 self.stage.connections[at].say(b"+surplus\r\n");
             }
             Failure::CloseAmid => {
@@ -450,6 +457,9 @@ impl World {
         self.give_up_unseen();
         self.check_replies();
         self.shaken.fill(false);
+        for (shard, lane) in std::mem::take(&mut self.recovered) {
+            self.backing_off[shard][lane] = false;
+        }
     }
 
     /// Follows what has arrived at the shards.
@@ -486,7 +496,7 @@ impl World {
             let lane = self.lane(who);
             self.queues[at].lane = Some(lane);
             if !self.queues[at].is_doomed {
-                self.backing_off[shard][lane] = false;
+                self.recovered.push((shard, lane));
             }
             let found = self.players[who].owed.iter_mut().find(|owed| owed.number == number);
             let Some(owed) = found else {

@@ -35,6 +35,8 @@ pub struct Stage {
     inbox: UnboundedSender<Message>,
     shared: Arc<Shared>,
     failures: UnboundedReceiver<Failure>,
+    // For the fuzz target, as is `settle_after`.
+    #[allow(dead_code)]
     pub pool: Arc<Pool>,
     /// All shards in.
     home: Ring,
@@ -224,6 +226,7 @@ impl Stage {
     }
 
     /// The same, until timers of `millis` milliseconds are over as well.
+    #[allow(dead_code)]
     pub fn settle_after(&mut self, millis: u64) {
         let pause = std::time::Duration::from_millis(millis);
         self.runtime.block_on(tokio::time::sleep(pause));

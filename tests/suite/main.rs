@@ -1,6 +1,7 @@
 //! The integration tests: real processes, bytes in, bytes out. One program, so that it links once;
 //! each module is a story of its own.
 
+mod access;
 mod bad_clients;
 mod bad_shards;
 mod blocking;
@@ -21,6 +22,7 @@ mod one_redis;
 mod pipeline_order;
 mod pubsub;
 mod real_clients;
+mod rejoin;
 mod scripts;
 mod sessions;
 mod tls;

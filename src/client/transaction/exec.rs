@@ -16,6 +16,10 @@ impl Worker {
         self.sessions[number as usize].postponed = 0;
         self.check_home(number);
         let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
+        if transaction.conclusion.is_none() && !transaction.records.is_empty() {
+            self.send_records_of_transaction(number);
+        }
+        let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
         match (transaction.phase, transaction.conclusion.take()) {
             (Phase::Collecting, Some(conclusion)) => self.end_here(number, &conclusion),
             (Phase::Collecting, None) if transaction.is_scattered => self.exec_scattered(number),

@@ -3,6 +3,7 @@
 
 use super::Transaction;
 use crate::client::publish::integer;
+use crate::client::record::Record;
 use crate::command::{self, Handling};
 use crate::resp::reply::elements;
 use crate::resp::{Protocol, Request, RequestScanner, Scan, Writer, write};
@@ -46,6 +47,19 @@ impl OwnCommand {
 }
 
 impl Transaction {
+    /// The database that it selected last.
+    pub(super) fn selected(&self) -> Option<u32> {
+        self.own.iter().rev().find_map(|own| match own.what {
+            What::Select(db) => Some(db),
+            _ => None,
+        })
+    }
+
+    /// What it writes elsewhere than at home.
+    pub(in crate::client) fn take_records(&mut self) -> Vec<(u32, Record)> {
+        std::mem::take(&mut self.records)
+    }
+
     /// Whether one of its commands is SELECT.
     pub(super) fn selects(&self) -> bool {
         self.own.iter().any(OwnCommand::selects)

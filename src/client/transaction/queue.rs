@@ -49,6 +49,10 @@ impl Worker {
         if transaction.conclusion.is_some() {
             return self.say(number, |writer| writer.raw(QUEUED));
         }
+        let db = transaction.selected().unwrap_or(self.sessions[number as usize].db);
+        let records = self.records(number, spec, request);
+        let Some(transaction) = &mut self.sessions[number as usize].transaction else { return };
+        transaction.records.extend(records.into_iter().map(|record| (db, record)));
         let index = transaction.queued;
         transaction.queued += 1;
         if let Some(kind) = heard {
@@ -147,6 +151,7 @@ impl Worker {
     ) -> Option<Place> {
         match local {
             Local::Ping | Local::Echo | Local::Time => Some(Place::Any),
+            Local::AclAsk if !self.has_accounts(number) => Some(Place::Any),
             // The shard says what is wrong with it, in EXEC's reply.
             Local::Select if self.is_scattered(number) => {
                 self.refuse_within(number, spec, SEVERAL_SHARDS)

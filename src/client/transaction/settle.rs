@@ -22,7 +22,9 @@ impl Worker {
         }
         // Where a key of another shard may still come, no link is taken.
         let may_scatter = self.pool_of(number).config.cross_shard == CrossShard::Allow;
-        if transaction.home.is_none() || session.closing || may_scatter {
+        // What is recorded of it must stand right before it.
+        let is_recorded = !transaction.records.is_empty();
+        if transaction.home.is_none() || session.closing || may_scatter || is_recorded {
             return self.answer_collected(number);
         }
         // What the session sent before on the shared link must be done first; it wakes the session.

@@ -19,10 +19,15 @@ pub struct Setting {
 /// What a setting takes.
 pub(super) enum Kind {
     Integer(RangeInclusive<u64>),
+    /// 0, or at least so many bytes.
+    Size(u64),
     Boolean,
     Word(&'static [&'static str]),
     Text,
 }
+
+/// Circlet at rest needs half of it; in less it could serve nobody.
+const SMALLEST_MEMORY: u64 = 32 << 20;
 
 /// All settings: for the reading of them, for the docs.
 pub static SETTINGS: &[Setting] = &[
@@ -46,6 +51,13 @@ pub static SETTINGS: &[Setting] = &[
         default: "0",
         takes: Kind::Integer(0..=u32::MAX as u64),
         meaning: "How many clients may be connected to all pools together; 0 is no limit but the process's open files.",
+    },
+    Setting {
+        name: "max_memory",
+        flags: "--max-memory",
+        default: "0",
+        takes: Kind::Size(SMALLEST_MEMORY),
+        meaning: "How many bytes of memory the process may use (`2gb`, as sizes of pools are written); 0 is half of what the machine, or the container, has. Near it large transfers wait, new clients are turned away, and clients are disconnected: those that do not read their replies, the most bytes first, then those whose command is large and has come in part.",
     },
     Setting {
         name: "log_level",

@@ -1,5 +1,10 @@
 //! A shard that can do so much and no more: a real one behind a desk that serves one command after
 //! the other, each in a fixed time.
+//!
+//! ```text
+//!   proxy ─▶ command ─▶ shard ─▶ reply ─▶ queue ─ until the time of all before it is over ─▶ proxy
+//! ```
+//! The shard is asked at once, so that its own time does not count.
 
 use std::collections::VecDeque;
 use std::io::{BufReader, Write};
@@ -21,10 +26,21 @@ impl Pacer {
     pub fn to(shard: &Shard, service: Duration) -> Pacer {
         let listener = listen();
         let port = listener.local_addr().expect("a bound socket has an address").port();
-        let desk = Arc::new(Desk::default());
-        let (queue, shared) = (Arc::clone(&desk), Arc::clone(&desk));
         let backend = shard.client();
-        thread::spawn(move || queue.serve(backend, service));
+        // Nothing may be asked for a while.
+        backend.set_patience(Duration::from_secs(3_600));
+        let state = State {
+            shard: backend.sender(),
+            asked: VecDeque::new(),
+            queue: VecDeque::new(),
+            open: Vec::new(),
+            is_cut: false,
+            is_over: false,
+        };
+        let desk = Arc::new(Desk { state: Mutex::new(state), wakes: Condvar::new() });
+        let [answers, queue, shared] = [0; 3].map(|_| Arc::clone(&desk));
+        thread::spawn(move || answers.take_replies(backend));
+        thread::spawn(move || queue.serve(service));
         thread::spawn(move || accept(&listener, &shared));
         Pacer { port, desk }
     }
@@ -49,7 +65,10 @@ impl Pacer {
 impl Drop for Pacer {
     fn drop(&mut self) {
         self.cut();
-        self.desk.state().is_over = true;
+        let mut state = self.desk.state();
+        state.is_over = true;
+        state.shard.close_writing();
+        drop(state);
         self.desk.wakes.notify_all();
         // Wakes the acceptor, which then sees the end.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
@@ -58,19 +77,20 @@ impl Drop for Pacer {
 
 /// A command at the desk.
 struct Job {
-    command: Vec<u8>,
     arrived: Instant,
     connection: Arc<TcpStream>,
+    reply: Vec<u8>,
 }
 
-#[derive(Default)]
 struct Desk {
     state: Mutex<State>,
     wakes: Condvar,
 }
 
-#[derive(Default)]
 struct State {
+    shard: Client,
+    /// Those that the shard has not answered yet.
+    asked: VecDeque<Job>,
     queue: VecDeque<Job>,
     open: Vec<Arc<TcpStream>>,
     is_cut: bool,
@@ -97,18 +117,24 @@ impl Desk {
         }
     }
 
+    fn take_replies(&self, mut shard: Client) {
+        while let Ok(reply) = shard.try_read_reply_bytes() {
+            let mut state = self.state();
+            if let Some(job) = state.asked.pop_front() {
+                state.queue.push_back(Job { reply, ..job });
+                self.wakes.notify_one();
+            }
+        }
+    }
+
     /// What the machine's scheduler makes late is made up for: the rate is the service time's.
-    fn serve(&self, mut backend: Client, service: Duration) {
+    fn serve(&self, service: Duration) {
         let mut due = Instant::now();
         while let Some(job) = self.next() {
             due = due.max(job.arrived) + service;
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            if backend.try_send(&job.command).is_err() {
-                return;
-            }
-            let Ok(reply) = backend.try_read_reply_bytes() else { return };
             // A proxy that has hung up does not read it.
-            let _ = (&*job.connection).write_all(&reply);
+            let _ = (&*job.connection).write_all(&job.reply);
         }
     }
 }
@@ -130,13 +156,12 @@ fn accept(listener: &TcpListener, desk: &Arc<Desk>) {
         thread::spawn(move || {
             let mut stream = BufReader::new(&*connection);
             while let Ok(command) = read_command(&mut stream) {
-                let job = Job {
-                    command: encode(&command),
-                    arrived: Instant::now(),
-                    connection: Arc::clone(&connection),
-                };
-                desk.state().queue.push_back(job);
-                desk.wakes.notify_one();
+                let connection = Arc::clone(&connection);
+                let job = Job { arrived: Instant::now(), connection, reply: Vec::new() };
+                let mut state = desk.state();
+                if state.shard.try_send(&encode(&command)).is_ok() {
+                    state.asked.push_back(job);
+                }
             }
         });
     }

@@ -84,9 +84,11 @@ impl Course {
         self.between(from, to).filter(|sample| sample.home == 0)
     }
 
-    /// A percentile of what [`Self::native`] gives, in milliseconds.
-    pub fn native_ms(&self, from: f64, to: f64, percent: usize) -> f64 {
-        percentile(self.native(from, to), percent).as_secs_f64() * 1e3
+    /// A percentile of those of [`Self::native`] that were served, in milliseconds; none if none was.
+    pub fn served_ms(&self, from: f64, to: f64, percent: usize) -> Option<f64> {
+        let served = || self.native(from, to).filter(|one| one.outcome == Outcome::Served);
+        served().next()?;
+        Some(percentile(served(), percent).as_secs_f64() * 1e3)
     }
 
     /// How many of the dead shard's requests after its death came to this.
@@ -110,4 +112,4 @@ const SETTINGS: &str = "hash: md5
     server_retry_timeout: 60000";
 /// The part of each shard's capacity that its own keys take.
 const LOAD: f64 = 0.75;
-const KEYS: usize = 500;
+const KEYS: usize = 240;

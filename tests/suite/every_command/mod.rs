@@ -142,6 +142,16 @@ fn commands(client: &mut Client) -> (BTreeMap<String, i64>, Vec<String>) {
     (leaves, containers)
 }
 
+/// Every command of the examples, its keys without hash tags: `%k` is `k`, `%%k` is `kk`.
+pub fn examples() -> Vec<Vec<String>> {
+    let filled = |word: &String| {
+        let key = word.trim_start_matches('%');
+        if word == key { word.clone() } else { key.repeat(word.len() - key.len()) }
+    };
+    let steps = scenarios().into_iter().flat_map(|scenario| scenario.steps);
+    steps.filter_map(|step| Some(step.words()?.iter().map(filled).collect())).collect()
+}
+
 fn scenarios() -> Vec<Scenario> {
     FILES.iter().flat_map(|(file, text)| scenario::parse(file, text)).collect()
 }

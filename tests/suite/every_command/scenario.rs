@@ -74,14 +74,20 @@ impl Scenario {
 }
 
 impl Step {
+    /// The words of this step's command.
+    pub fn words(&self) -> Option<&Words> {
+        match &self.action {
+            Action::Command(words) | Action::Block(words) | Action::Unanswered(words) => {
+                Some(words)
+            }
+            _ => None,
+        }
+    }
+
     /// The command of this step, by the name that COMMAND gives it; `containers` are those with
     /// subcommands.
     pub fn command(&self, containers: &[String]) -> Option<String> {
-        let (Action::Command(words) | Action::Block(words) | Action::Unanswered(words)) =
-            &self.action
-        else {
-            return None;
-        };
+        let words = self.words()?;
         let first = words[0].to_lowercase();
         Some(match words.get(1) {
             Some(second) if containers.contains(&first) => {

@@ -149,6 +149,11 @@ impl Proxy {
         self.directory().join("nutcracker.yml")
     }
 
+    /// The text of the config file.
+    pub fn config_text(&self) -> String {
+        fs::read_to_string(self.config_file()).expect("a file in our own directory")
+    }
+
     /// What it wrote to stderr so far.
     pub fn log(&self) -> String {
         read_log(self.directory())

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -42,6 +43,14 @@ impl Relay {
     /// From now on whatever the shard says comes this much later.
     pub fn delay(&self, delay: Duration) {
         self.desk.state().mood = Mood::Delay(delay);
+    }
+
+    /// From now on what is said to the shard on the connections that are open now comes this much
+    /// later; new ones are not slowed down.
+    pub fn hold_back(&self, delay: Duration) {
+        for pair in &self.desk.state().open {
+            pair.held_back.store(delay.as_millis() as u64, Ordering::SeqCst);
+        }
     }
 
     /// Resets all connections (RST, not FIN), and each new one as soon as it is accepted.
@@ -96,6 +105,8 @@ impl Desk {
 struct Pair {
     proxy: TcpStream,
     shard: TcpStream,
+    /// By how many milliseconds requests come later.
+    held_back: AtomicU64,
 }
 
 impl Pair {
@@ -128,12 +139,16 @@ fn accept(listener: &TcpListener, target: u16, desk: &Arc<Desk>) {
         let Ok(shard) = TcpStream::connect(("127.0.0.1", target)) else { continue };
         proxy.set_nodelay(true).expect("a TCP socket");
         shard.set_nodelay(true).expect("a TCP socket");
-        let pair = Arc::new(Pair { proxy, shard });
+        let pair = Arc::new(Pair { proxy, shard, held_back: AtomicU64::new(0) });
         state.open.push(Arc::clone(&pair));
         drop(state);
         let (there, desk) = (Arc::clone(&pair), Arc::clone(desk));
         thread::spawn(move || {
-            let _ = pump(&there.proxy, &there.shard, || {});
+            let wait = || {
+                let delay = there.held_back.load(Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(delay));
+            };
+            let _ = pump(&there.proxy, &there.shard, wait);
             let _ = there.shard.shutdown(Shutdown::Write);
         });
         thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod links;
+mod memory;
 mod sizes;
 mod slow_shards;
 mod sockets;

@@ -6,7 +6,7 @@ use redis::{Client, Commands, TlsCertificates};
 
 use super::Scene;
 use super::certificates::Papers;
-use crate::harness::{Address, PATIENCE, encode};
+use crate::harness::{Address, encode};
 use crate::real_clients::{finished, installed, output};
 
 fn port(scene: &Scene) -> String {
@@ -113,7 +113,8 @@ fn redis_rs() {
     let _: () = connection.set("k", "v").expect("SET");
     assert_eq!(connection.get::<_, String>("k").expect("GET"), "v");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let patient =
+        redis::AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
     runtime.expect("a runtime").block_on(async {
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&patient)

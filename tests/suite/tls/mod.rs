@@ -69,17 +69,21 @@ impl Scene {
     }
 }
 
-/// A pool's text. Clients need no certificate unless `settings` say so.
+/// A pool's text, patient with its shards. Clients need no certificate unless `settings` say so.
 fn pool(authority: &Authority, papers: &Papers, servers: &[String], settings: &str) -> String {
     let mut text = String::from(
         "pool:\n  listen: 127.0.0.1:{port:pool}\n  tls_listen: 127.0.0.1:{port:tls}\n",
     );
     let wants = if settings.contains("tls_auth_clients") { "" } else { "tls_auth_clients: no" };
+    // A machine that does much else must not fail a shard that is well.
+    let patience = ["connect_timeout", "heartbeat_timeout"];
+    let patience = patience.iter().filter(|key| !settings.contains(**key));
+    let patience: String = patience.map(|key| format!("\n{key}: 20000")).collect();
     let (cert, key) = (papers.cert.display(), papers.key.display());
     let (file, shown) = (authority.file(), settings.trim());
     let lines = format!(
         "redis: true\ntls_cert_file: {cert}\ntls_key_file: {key}\ntls_ca_cert_file: {}\n{wants}\n\
-         {shown}",
+         {shown}{patience}",
         file.display()
     );
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {

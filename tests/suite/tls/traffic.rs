@@ -140,5 +140,5 @@ fn quit_is_answered_before_the_end() {
 
 /// Bytes that differ from place to place.
 fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|at| (at * at >> 3) as u8).collect()
+    (0..size).map(|at| ((at * at) >> 3) as u8).collect()
 }

@@ -32,6 +32,27 @@ fn a_certificate_with_a_name_counts_as_the_password() {
 }
 
 #[test]
+fn a_certificate_begins_as_the_user_that_it_names_and_no_other() {
+    let scene = Scene::start(
+        "tls_auth_clients: yes\ntls_user: cn\nusers: [\"default off\", \"ann on ~a* +@all\", \"off off ~* +@all\"]",
+    );
+    let with = |name: &str| {
+        let papers = scene.authority.sign(name, &[]);
+        scene.client_with(&scene.authority.client(Some(&papers))).expect("a handshake")
+    };
+    let mut ann = with("ann");
+    assert_eq!(ann.command(&["ACL", "WHOAMI"]), Reply::bulk("ann"));
+    assert_eq!(ann.command(&["SET", "a", "1"]), Reply::ok());
+    let refused = ann.command(&["SET", "b", "1"]);
+    assert!(refused.error().is_some_and(|text| text.starts_with("NOPERM")), "{refused}");
+    for name in ["bob", "off", "default"] {
+        let reply = with(name).command(&["GET", "a"]);
+        assert_eq!(reply.error(), Some("NOAUTH Authentication required."), "{name}");
+    }
+    scene.proxy.expect_log("names none of the pool's users");
+}
+
+#[test]
 fn without_tls_user_a_certificate_is_no_password() {
     let scene = Scene::start("tls_auth_clients: yes\nredis_auth: s3cret");
     let ann = scene.authority.sign("ann", &[]);
