@@ -37,6 +37,9 @@ pub struct Ride {
     pub course: Course,
 }
 
+/// Starts a proxy over a fleet.
+type Start<'a> = &'a dyn Fn(&Fleet) -> Proxy;
+
 /// Seconds of load before the death: circlet has to learn what is usual.
 pub const BEFORE: u64 = 10;
 
@@ -49,7 +52,7 @@ fn main() {
     let guarded = circlet("");
     let open = circlet("displaced_limit: 0");
     let nutcracker = |fleet: &Fleet| Nutcracker::with_config(&fleet.config(""));
-    let entries: [(&str, &dyn Fn(&Fleet) -> Proxy); 3] = [
+    let entries: [(&str, Start); 3] = [
         ("circlet", &guarded),
         ("circlet, displaced_limit: 0", &open),
         ("nutcracker", &nutcracker),

@@ -41,16 +41,18 @@ impl Worker {
             if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
                 return IfWanted;
             }
-            if !worker.is_permitted(number, spec, request)
-                || worker.is_held(number, spec)
-                || !worker.is_within_limits(number, Some(spec), request)
-            {
+            if !worker.is_permitted(number, spec, request) || worker.is_held(number, spec) {
                 return IfWanted;
             }
             if special.has(Special::LATE) && worker.refuses_late(number, spec, request) {
                 return IfWanted;
             }
-            if special.has(Special::HEAVY) && !worker.settle_lane(number, whole.is_none()) {
+            // Before the limits: a command that comes again is to be counted once.
+            let may_come_again = whole.is_none();
+            if special.has(Special::HEAVY) && !worker.settle_lane(number, may_come_again) {
+                return IfWanted;
+            }
+            if !worker.is_within_limits(number, Some(spec), request) {
                 return IfWanted;
             }
             if special.has(Special::DISPLACED) {

@@ -22,7 +22,10 @@ fn both(peer: &str, own: &str) -> Option<(String, String)> {
 }
 
 /// Headers that are good, and what they tell.
-fn good() -> Vec<(Vec<u8>, Option<(String, String)>)> {
+/// A header, and whom it tells: the peer's address and our own.
+type Told = (Vec<u8>, Option<(String, String)>);
+
+fn good() -> Vec<Told> {
     let ipv4 = both("192.0.2.9:4711", "198.51.100.1:6379");
     let ipv6 = [&[0x20; 16][..], &[0; 15], &[1, 0x12, 0x67, 0x18, 0xeb]].concat();
     let mut unix = vec![0; 216];

@@ -1,8 +1,8 @@
 //! What is heavy travels apart, and no session's commands overtake each other on the way there or
 //! back.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
@@ -19,15 +19,14 @@ const LARGE: usize = 300 * 1024;
 /// A shard that answers GET with the number of the connection it came on, and `GET big` with
 /// something large, which it keeps back half of while `stalls`.
 fn shard_that_tells(stalls: &Arc<AtomicBool>) -> FakeShard {
-    let (count, stalls) = (AtomicUsize::new(0), Arc::clone(stalls));
-    let numbers = Mutex::new(count);
+    let (numbers, stalls) = (AtomicUsize::new(0), Arc::clone(stalls));
     FakeShard::start(move |mut link| {
         let Some(mut command) = link.read_command() else { return };
         if command[0] == b"PING" {
             link.send(honest(&command));
             return link.serve(honest);
         }
-        let number = numbers.lock().unwrap().fetch_add(1, Ordering::SeqCst);
+        let number = numbers.fetch_add(1, Ordering::SeqCst);
         loop {
             let big = format!("${LARGE}\r\n{}\r\n", "b".repeat(LARGE));
             match (&command[0][..], command.get(1).map(|key| &key[..])) {
