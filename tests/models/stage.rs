@@ -229,7 +229,7 @@ impl Stage {
     #[allow(dead_code)]
     pub fn settle_after(&mut self, millis: u64) {
         let pause = std::time::Duration::from_millis(millis);
-        self.runtime.block_on(tokio::time::sleep(pause));
+        self.runtime.block_on(async move { tokio::time::sleep(pause).await });
         self.settle();
     }
 
