@@ -87,7 +87,7 @@ fuzz: ## Fuzz every target (or FUZZ_TARGETS) for FUZZ_SECONDS (600) each
 	for target in $(or $(FUZZ_TARGETS),$$(cargo $$toolchain fuzz list --fuzz-dir tests/fuzz)); do \
 	  echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
 	  cargo $$toolchain fuzz run --fuzz-dir tests/fuzz --sanitizer $(FUZZ_SANITIZER) $$target -- \
-	    -max_total_time=$(FUZZ_SECONDS) -timeout=120 || exit 1; done
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=120 -len_control=0 -max_len=4096 || exit 1; done
 
 docs: ## Build the documentation of the library, private parts included
 	@.ci/need rust

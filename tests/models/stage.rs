@@ -18,7 +18,7 @@ use std::sync::{Arc, Once};
 
 use circlet::admin::counters::WorkerCounters;
 use circlet::config::{self, Config, Format, Pool};
-use circlet::route::ring::{ALL, Ring};
+use circlet::route::ring::{ALL, NOTHING, Ring, Share};
 use circlet::shard::answer::Answer;
 use circlet::shard::doors::Doors;
 use circlet::shard::health::{Failure, ShardHealth, State};
@@ -180,9 +180,9 @@ impl Stage {
     pub fn set_health(&mut self, shard: usize, state: State) {
         self.health[shard].state = state;
         self.health[shard].cause = Arc::from("the story wants it");
-        let live: Vec<bool> =
-            self.health.iter().map(|shard| shard.state != State::Ejected).collect();
-        self.ring = Arc::new(self.home.with_live(&live));
+        self.health[shard].share = if state == State::Ejected { NOTHING } else { ALL };
+        let shares: Vec<Share> = self.health.iter().map(|shard| shard.share).collect();
+        self.ring = Arc::new(self.home.with_shares(&shares));
         let (shards, ring) = (self.health.clone().into(), Arc::clone(&self.ring));
         self.tell(Message::Health { pool: 0, shards, ring });
     }
@@ -229,7 +229,7 @@ impl Stage {
     #[allow(dead_code)]
     pub fn settle_after(&mut self, millis: u64) {
         let pause = std::time::Duration::from_millis(millis);
-        self.runtime.block_on(tokio::time::sleep(pause));
+        self.runtime.block_on(async move { tokio::time::sleep(pause).await });
         self.settle();
     }
 
