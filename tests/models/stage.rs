@@ -18,7 +18,7 @@ use std::sync::{Arc, Once};
 
 use circlet::admin::counters::WorkerCounters;
 use circlet::config::{self, Config, Format, Pool};
-use circlet::route::ring::{ALL, Ring};
+use circlet::route::ring::{ALL, NOTHING, Ring};
 use circlet::shard::answer::Answer;
 use circlet::shard::doors::Doors;
 use circlet::shard::health::{Failure, ShardHealth, State};
@@ -179,6 +179,7 @@ impl Stage {
     /// What the control thread does when health has changed.
     pub fn set_health(&mut self, shard: usize, state: State) {
         self.health[shard].state = state;
+        self.health[shard].share = if state == State::Ejected { NOTHING } else { ALL };
         self.health[shard].cause = Arc::from("the story wants it");
         let live: Vec<bool> =
             self.health.iter().map(|shard| shard.state != State::Ejected).collect();
