@@ -69,7 +69,12 @@ fn statistics_have_nutcrackers_names_in_its_order() {
         lines.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
     };
     let theirs = names(Command::new("nutcracker").arg("-D").output().unwrap());
-    assert_eq!(names(circlet(&["-D"])), theirs);
+    let mut ours = names(circlet(&["-D"]));
+    for own in ["shed_clients", "displaced_requests", "displaced_refused"] {
+        let place = ours.iter().position(|name| name == own).expect(own);
+        ours.remove(place);
+    }
+    assert_eq!(ours, theirs);
     assert_eq!(theirs.len(), 19);
 }
 

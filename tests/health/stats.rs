@@ -115,7 +115,7 @@ fn without_our_own(shape: &str) -> String {
         .fold(shape.to_owned(), |shape, name| shape.replace(&format!("\"{name}\":N, "), ""))
 }
 
-const OUR_OWN: [&str; 2] = ["displaced_requests", "displaced_refused"];
+const OUR_OWN: [&str; 3] = ["shed_clients", "displaced_requests", "displaced_refused"];
 
 #[test]
 fn the_line_has_nutcrackers_names_order_nesting_and_spacing() {
