@@ -7,6 +7,8 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
+# Stories wait more than they compute: for processes, timeouts, shards that are out.
+TEST_THREADS ?= 4
 # Not from the environment: a shell may have a variable of this name that counts its own age.
 SECONDS := 600
 PROXY ?= circlet
@@ -43,7 +45,7 @@ test: ## Check format and lints, run every test (real Redis and nutcracker take 
 	@if cargo clippy --version >/dev/null 2>&1; then \
 	  echo cargo clippy; cargo clippy --locked --all-targets --quiet -- -D warnings; \
 	else echo 'clippy is not installed: lints are not checked'; fi
-	cargo test --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
 
 soak: ## Kill, cut and delay shards under 200 clients for SECONDS (600); PROXY=nutcracker compares
 	@.ci/need $(RUST) $(REDIS) nutcracker

@@ -81,7 +81,9 @@ pub struct Link {
     pub is_marked: bool,
     /// The scripts and functions that were loaded over this connection.
     pub loaded: Loaded,
-    /// Since when a reply is late and nothing at all was read; in milliseconds of the worker's
+    /// Whether a question is in flight whose reply tells that replies come to whom they answer.
+    pub is_probed: bool,
+    /// Since when a reply is late and nobody was answered in time; in milliseconds of the worker's
     /// clock.
     pub silent_since: Option<u32>,
     /// When health last heard that replies of this link are late.
@@ -202,6 +204,9 @@ pub enum Part {
     ScriptLoaded,
     /// One that came too late: its command has been answered with an error, and it goes nowhere.
     TimedOut,
+    /// The answer to PING with a number, by which a link that was late is known to be in step; the
+    /// sequence number is the link's.
+    Probe,
     /// That of one whose round trip is measured: the ticket knows.
     Ticket(u16),
     /// The answer to what remembers a key of another shard; the sequence number is that shard's
@@ -250,6 +255,7 @@ impl Link {
             client_id: None,
             is_marked: false,
             loaded: Loaded::default(),
+            is_probed: false,
             silent_since: None,
             late_told_at: None,
         }

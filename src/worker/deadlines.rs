@@ -11,15 +11,18 @@
 //!
 //! An overdue request is answered with an error at once. Its place on the link stays, so that the
 //! order still says whose the next reply is; the others on the link go on. What stays must not stay
-//! for ever: a link from which nothing at all was read for another [`grace`](Worker::grace), or that
+//! for ever: a link that answered nobody in time for another [`grace`](Worker::grace), or that
 //! carries more than [`MOST_TIMED_OUT`] such places, fails as a whole. So does a link of one session,
-//! on which nobody else's requests are.
+//! on which nobody else's requests are. And a late link is probed: were a reply left out, each
+//! later one would be taken for the one before.
 //!
 //! Health hears of it as of a failure that a heartbeat has to confirm.
 
 use super::Worker;
 use crate::client::session::Pause;
+use crate::reply::frame;
 use crate::reply::slots::Frame;
+use crate::resp::write;
 use crate::shard::fault::LinkFault;
 use crate::shard::link::{Link, Owner, Part, Pending};
 
@@ -78,8 +81,8 @@ impl Worker {
         }
     }
 
-    /// Tells health that the link's oldest request is late, and fails the link when it has been
-    /// silent for too long or carries too much that nobody waits for.
+    /// Tells health that the link's oldest request is late, and fails the link when nobody was
+    /// answered in time for too long or it carries too much that nobody waits for.
     fn judge_silence(&mut self, number: u32, now: u32, timeout: u32, timed_out: usize) {
         let grace = self.grace(self.links[number as usize].pool, timeout);
         let link = &mut *self.links[number as usize];
@@ -87,6 +90,10 @@ impl Worker {
         if now.wrapping_sub(since) > grace || timed_out > MOST_TIMED_OUT {
             return self.fail_link(number, LinkFault::ReplyTimeout);
         }
+        if !link.is_probed {
+            self.probe(number);
+        }
+        let link = &mut *self.links[number as usize];
         if link.late_told_at.is_none_or(|told| now.wrapping_sub(told) >= timeout) {
             link.late_told_at = Some(now);
             let (pool, shard) = (link.pool, link.shard);
@@ -94,7 +101,37 @@ impl Worker {
         }
     }
 
-    /// How long nothing may be read from a link after a request on it was late: a slow command has
+    /// Asks a link on which a request was late for something that only one reply says. Should the
+    /// shard have left out a reply, each later one would be taken for the one before.
+    fn probe(&mut self, number: u32) {
+        let link = &mut *self.links[number as usize];
+        let Some(front) = link.in_flight.front().filter(|_| !link.is_probed) else { return };
+        // The session stays for as long as the link carries its number.
+        let session = front.session;
+        link.is_probed = true;
+        let mut question = Vec::new();
+        write::command(&mut question, &[&b"PING"[..], &probe_text(number)]);
+        self.send_on(number, session, number, Part::Probe, Frame::Small(&question));
+    }
+
+    /// The link is in step if this is the answer to its probe. An error says nothing either way: the
+    /// user may not say PING. A bare PONG neither: a server may take no argument.
+    #[cold]
+    pub(super) fn probe_answered(&mut self, number: u32, frame: &Frame<'_>) {
+        let reply = frame.bytes();
+        let link = &mut *self.links[number as usize];
+        // One that failed has answered everything, this too.
+        let is_telling = !frame::is_error(reply) && reply != b"+PONG\r\n";
+        if !std::mem::take(&mut link.is_probed) || !is_telling {
+            return;
+        }
+        if frame::bulk(reply) != Some(&probe_text(number)[..]) {
+            let why = "replies out of step with requests, after one was late";
+            self.fail_link(number, LinkFault::Garbage(why.into()));
+        }
+    }
+
+    /// How long nobody may be answered in time after a request was late: a slow command has
     /// as long again, and the heartbeats have time to find out that the shard hangs.
     fn grace(&self, pool: usize, timeout: u32) -> u32 {
         let heartbeat = self.pools[pool].config.heartbeat_timeout.as_millis() as u32;
@@ -133,7 +170,7 @@ fn take_overdue(link: &mut Link, now: u32, timeout: u32) -> (Vec<Pending>, usize
     for pending in &mut link.in_flight {
         let awaited = !matches!(
             pending.part,
-            Part::TimedOut | Part::Unclaimed | Part::ScriptLoaded | Part::ClientId
+            Part::TimedOut | Part::Unclaimed | Part::Probe | Part::ScriptLoaded | Part::ClientId
         );
         if awaited && pending.age(now) > timeout {
             overdue.push(*pending);
@@ -142,6 +179,11 @@ fn take_overdue(link: &mut Link, now: u32, timeout: u32) -> (Vec<Pending>, usize
         timed_out += usize::from(pending.part == Part::TimedOut);
     }
     (overdue, timed_out)
+}
+
+/// What the probe of a link says: no value of a client's is that.
+fn probe_text(number: u32) -> Vec<u8> {
+    format!("circlet:probe:{}:{number}", std::process::id()).into_bytes()
 }
 
 /// A shard that answers, but later than anybody waits, works for nobody: with the connection it

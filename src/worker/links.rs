@@ -156,6 +156,7 @@ impl Worker {
         (link.client_id, link.is_marked) = (None, false);
         link.loaded = Loaded::default();
         (link.silent_since, link.late_told_at) = (None, None);
+        link.is_probed = false;
         link.back_off(&fault);
         link.wake();
         if fault.blames_shard() && !is_expected {

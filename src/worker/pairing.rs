@@ -57,7 +57,10 @@ impl Worker {
             match read {
                 Ok((0, _)) => self.fail_link(number, LinkFault::Closed),
                 Ok((count, in_place)) => {
-                    link.silent_since = None;
+                    if in_place {
+                        // Something large comes in, however late.
+                        link.silent_since = None;
+                    }
                     let counters = &self.counters.pools[link.pool].shards[link.shard];
                     counters.response_bytes.add(count as u64);
                     let enough = if in_place { READ_AT_MOST } else { self.scratch.len() };
@@ -116,6 +119,7 @@ impl Worker {
         let limits = self.pools[pool].reply_limits;
         let mut start = 0;
         let mut replies = 0;
+        let late_before = self.late_replies;
         while start < bytes.len() {
             match scanner.scan(&bytes[start..], &limits) {
                 Ok(Scan::Done(len)) => {
@@ -139,7 +143,10 @@ impl Worker {
             }
         }
         self.counters.pools[pool].shards[shard].responses.add(replies);
-        let link = &self.links[number as usize];
+        let link = &mut self.links[number as usize];
+        if link.silent_since.is_some() && self.late_replies.wrapping_sub(late_before) < replies {
+            link.silent_since = None;
+        }
         if !link.blocked.is_empty() && link.has_room() {
             self.unblock_sessions(number);
         }
@@ -189,6 +196,10 @@ impl Worker {
     /// Handles a frame that answers no request; false when the link failed over it.
     #[cold]
     fn take_unasked(&mut self, number: u32, frame: Frame<'_>) -> bool {
+        if self.links[number as usize].socket.is_none() {
+            // It failed over the reply before, which came in the same read.
+            return false;
+        }
         let listens = matches!(self.links[number as usize].owner, Owner::Subscriptions(_));
         if listens && self.hear(number, &frame) {
             return true;

@@ -259,6 +259,7 @@ impl Worker {
             Part::Asked => self.tell_asker(pending, frame),
             Part::Published => self.forget_published(pending),
             Part::Recorded => self.recorded(pending, frame),
+            Part::Probe => self.probe_answered(pending.sequence, frame),
             _ => {}
         }
         self.forget_session(pending.session);
@@ -313,7 +314,9 @@ impl Worker {
                 }
             }
             Part::Select => self.selected(pending.session, pending.sequence, frame),
-            Part::Unclaimed | Part::TimedOut => {}
+            Part::Unclaimed => {}
+            Part::Probe => self.probe_answered(pending.sequence, &frame),
+            Part::TimedOut => self.late_replies = self.late_replies.wrapping_add(1),
             Part::Ticket(_) => {
                 let pending = self.redeem(pending);
                 self.deliver_part(pending, pending.part, frame);

@@ -60,6 +60,8 @@ pub struct Worker {
     pub(super) idle_from: usize,
     /// Clients that are in the midst of a TLS handshake.
     pub(super) handshakes: Handshakes,
+    /// Replies dropped because their request had timed out.
+    pub(super) late_replies: u64,
     /// Tasks that wait for memory.
     pub(crate) waiting_for_memory: Waiting,
     /// Which worker it is.
@@ -100,6 +102,7 @@ impl Worker {
                 published: HashMap::new(),
                 idle_from: 0,
                 handshakes: Handshakes::default(),
+                late_replies: 0,
                 waiting_for_memory: Waiting::default(),
                 index,
                 shared,

@@ -21,9 +21,9 @@ fn flood(commands: usize) {
     let text = pool_yaml("pool", &[shard.server(1, None)], PATIENT);
     let proxy = Circlet::with_arguments(&text, &["--threads", "1"]);
     let mut client = proxy.client();
-    // So long that what sockets take is no more than a part of all commands.
-    let key = "k".repeat(200);
-    assert_eq!(client.command(&["SET", &key, "value"]), Reply::ok());
+    // So long that what sockets take is no more than a part of all commands and replies.
+    let (key, value) = ("k".repeat(200), "v".repeat(200));
+    assert_eq!(client.command(&["SET", &key, &value]), Reply::ok());
     let before = proxy.memory();
     let mut sender = client.sender();
     let some = encode(&["GET", &key]).repeat(commands / 100);
@@ -36,7 +36,7 @@ fn flood(commands: usize) {
         assert!(grown < 16 << 20, "{grown} bytes for a client that does not read");
         assert!(seen.slowest < Duration::from_secs(3), "{seen:?}");
         for _ in 0..commands / 1_000 {
-            client.expect("$5\r\nvalue\r\n".repeat(1_000));
+            client.expect(format!("$200\r\n{value}\r\n").repeat(1_000));
         }
     });
     assert_eq!(client.command(&["ECHO", "end"]), Reply::bulk("end"));

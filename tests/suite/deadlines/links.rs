@@ -1,4 +1,4 @@
-//! What becomes of the link: it stays while its shard says anything, and goes when it is silent.
+//! What becomes of the link: it stays while its shard answers anybody in time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +40,29 @@ fn a_link_that_stays_silent_is_given_up() {
     assert_eq!(silent.load(Ordering::SeqCst), 2, "two links");
     assert!(proxy.log().contains("link to shard failed"), "{}", proxy.log());
     assert!(!proxy.log().contains("ejected"), "its heartbeats are well: {}", proxy.log());
+}
+
+/// Each reply would be taken for the one before, and be late, for ever.
+#[test]
+fn a_link_on_which_a_reply_was_left_out_is_given_up() {
+    let fake = FakeShard::start({
+        let left_out = Arc::new(AtomicUsize::new(0));
+        move |mut link| {
+            while let Some(command) = link.read_command() {
+                let is_first = command[0] == b"GET" && left_out.fetch_add(1, Ordering::SeqCst) == 0;
+                if !is_first {
+                    link.send(honest(&command));
+                }
+            }
+        }
+    });
+    let settings = "timeout: 200\nheartbeat_timeout: 400";
+    let text = pool_yaml("pool", &[fake.server(1, Some("a"))], settings);
+    let proxy = Circlet::with_arguments(&text, &["--threads", "1"]);
+    let mut client = proxy.client();
+    assert!(client.command(&["GET", "k"]).error().is_some(), "it was left out");
+    eventually("a new link serves", || client.command(&["GET", "k"]) == Reply::Nil);
+    proxy.expect_log("link to shard failed");
 }
 
 /// A shard that falls behind ever more: what nobody waits for is thrown away with the link.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, eventually, pool_yaml};
 
-const LOCAL: &str = "proxy_protocol_from: 127.0.0.1";
+/// The addresses in the headers are public ones.
+const LOCAL: &str = "proxy_protocol_from: 127.0.0.1\nprotected_mode: false";
 const PREFIX: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// A header of version 2.
@@ -175,6 +176,20 @@ fn a_proxy_that_is_silent_is_not_waited_for() {
 }
 
 #[test]
+fn protected_mode_goes_by_the_clients_address_not_the_proxys() {
+    let shard = Shard::start();
+    let proxy = over(&shard, "proxy_protocol_from: 127.0.0.1");
+    for (peer, is_served) in [("192.0.2.9", false), ("8.8.8.8", false), ("10.1.2.3", true)] {
+        let mut client = proxy.client();
+        let header = format!("PROXY TCP4 {peer} 10.0.0.1 4711 6379\r\n");
+        client.send(&[header.as_bytes(), &encode(&["PING"])].concat());
+        let reply = client.read_reply();
+        let is_denied = reply.error().is_some_and(|text| text.starts_with("DENIED"));
+        assert_eq!(is_denied, !is_served, "{peer}: {reply:?}");
+    }
+}
+
+#[test]
 fn only_whom_the_pool_trusts_may_speak_for_others() {
     let shard = Shard::start();
     let proxy = over(&shard, "proxy_protocol_from: [10.0.0.0/8, '192.0.2.1']");
@@ -195,7 +210,7 @@ fn only_whom_the_pool_trusts_may_speak_for_others() {
 fn a_proxy_may_come_through_a_unix_socket() {
     let shard = Shard::start();
     let text = format!(
-        "pool:\n  listen: {{dir}}/pool.sock\n  redis: true\n  proxy_protocol_from: unix\n  servers:\n    - {}\n",
+        "pool:\n  listen: {{dir}}/pool.sock\n  redis: true\n  proxy_protocol_from: unix\n  protected_mode: false\n  servers:\n    - {}\n",
         shard.server(1, None)
     );
     let proxy = Circlet::with_config(&text);
