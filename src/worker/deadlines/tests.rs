@@ -71,13 +71,18 @@ fn late_replies_free_the_number_of_a_session_that_left() {
         assert_eq!(errors, b"-ERR Connection timed out");
         drop(client);
         until("the session ends", || worker.borrow().sessions[0].socket.is_none()).await;
-        assert_eq!(worker.borrow().sessions[0].outstanding as usize, COUNT);
+        // The link's probe is the last in flight.
+        assert_eq!(worker.borrow().sessions[0].outstanding as usize, COUNT + 1);
 
         // All but one have come: the number must not go to another client yet.
         shard.write_all(&REPLY.repeat(COUNT - 1)).await.unwrap();
-        until("they are read", || worker.borrow().links[0].in_flight.len() == 1).await;
+        until("they are read", || worker.borrow().links[0].in_flight.len() == 2).await;
         assert_eq!(worker.borrow().sessions.len(), 1);
         shard.write_all(REPLY).await.unwrap();
+        until("the probe is next", || worker.borrow().links[0].in_flight.len() == 1).await;
+        assert_eq!(worker.borrow().sessions.len(), 1);
+        let text = format!("circlet:probe:{}:0", std::process::id());
+        shard.write_all(format!("${}\r\n{text}\r\n", text.len()).as_bytes()).await.unwrap();
         until("the number is free", || worker.borrow().sessions.is_empty()).await;
         assert!(worker.borrow().links[0].in_flight.is_empty());
         assert!(worker.borrow().links[0].socket.is_some(), "the link is as good as before");
