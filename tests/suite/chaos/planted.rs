@@ -44,7 +44,8 @@ fn expect_complaint(figures: &Figures, kinds: &[&str]) {
     let expected: HashSet<&str> = kinds.iter().copied().collect();
     assert!(!found.is_empty(), "nobody complains\n{figures}");
     assert!(found.is_subset(&expected), "{found:?}: {}", figures.told.join("\n"));
-    if kinds != OUT_OF_STEP {
+    let of_another_kind = found.contains(ANOTHER_KIND) && kinds.contains(&ANOTHER_KIND);
+    if kinds != OUT_OF_STEP && !of_another_kind {
         assert!(found.contains(kinds[0]), "{found:?}: {}", figures.told.join("\n"));
     }
 }
@@ -57,6 +58,9 @@ fn nobody_complains_of_the_truth() {
         assert!(figures.checked > 500, "{figures}");
     }
 }
+
+/// What else may tell of a write that was not done, or done twice.
+const ANOTHER_KIND: &str = "reply of another kind";
 
 /// Chance decides when there is an occasion to lie, and a busy machine how many there are.
 const MOST_ROUNDS: u64 = 25;
@@ -111,7 +115,8 @@ fn a_reply_sent_twice_among_others() {
 #[test]
 fn a_write_retried() {
     let figures = lied_to(Lie::Retry, Place::BeforeTheShards);
-    expect_complaint(&figures, &["done twice", "acknowledged write lost"]);
+    // A counter that is read, DEL that counts, or EXEC behind WATCH may tell of it first.
+    expect_complaint(&figures, &["done twice", "acknowledged write lost", ANOTHER_KIND]);
 }
 
 #[test]
@@ -126,7 +131,8 @@ fn a_value_of_another_key() {
 #[test]
 fn a_write_acknowledged_and_forgotten() {
     let figures = lied_to(Lie::Forget, Place::BeforeTheShards);
-    expect_complaint(&figures, &["acknowledged write lost"]);
+    // EXEC that should have been put off, and DEL that counts, tell of it too.
+    expect_complaint(&figures, &["acknowledged write lost", ANOTHER_KIND]);
 }
 
 #[test]
