@@ -50,7 +50,8 @@
 //!
 //! 1. **A reply goes to the command it answers, or nowhere.** A link pairs by order; what makes
 //!    the order doubtful (garbage, a surplus reply) ends the link and fails exactly the requests in
-//!    flight on it. A request that times out keeps its place in the order. See [`shard::link`].
+//!    flight on it. A request that times out keeps its place in the order, and a probe behind it tells
+//!    whether replies still come to whom they answer. See [`shard::link`].
 //! 2. **A session's replies leave in the order of its commands.** See [`reply::slots`].
 //! 3. **A request is sent at most once.** Nothing is retried: a write may have happened.
 //! 4. **A number of a session is not reused while a link still carries it.** See
