@@ -17,8 +17,9 @@ fn a_link_that_stays_silent_is_given_up() {
     let count = Arc::clone(&silent);
     let fake = FakeShard::start(move |mut link| {
         let Some(first) = link.read_command() else { return };
+        let is_silent = first[0] == b"GET" && count.fetch_add(1, Ordering::SeqCst) == 0;
         link.send(honest(&first));
-        if first[0] == b"GET" && count.fetch_add(1, Ordering::SeqCst) == 0 {
+        if is_silent {
             return link.keep_silent();
         }
         link.serve(honest);
