@@ -8,7 +8,6 @@ use std::process::{self, ExitCode};
 use std::sync::Arc;
 
 use circlet::admin::log::{LogFormat, Logging};
-use circlet::admin::memory::Budget;
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::Signals;
 use circlet::admin::{self, process::raise_open_files};
@@ -194,11 +193,11 @@ async fn serve(
     logging: &Logging,
     mut signals: Signals,
 ) -> Result<(), String> {
-    let memory = match settings.max_memory {
-        0 => Budget::default(),
-        limit => Budget { limit, ..Budget::default() },
+    let options = Options {
+        threads: settings.threads,
+        max_clients: settings.max_clients,
+        max_memory: settings.max_memory,
     };
-    let options = Options { threads: settings.threads, max_clients: settings.max_clients, memory };
     let server = Server::start(config, options).map_err(|error| error.to_string())?;
     let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;
     tokio::spawn(admin::stats::serve(stats, server.stats()));

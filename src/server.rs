@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::admin::counters::WorkerCounters;
-use crate::admin::memory::{self, Budget};
+use crate::admin::memory;
 use crate::admin::stats::StatsSource;
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
@@ -55,15 +55,16 @@ pub struct Options {
     /// How many clients may be connected to all pools together; 0 is no limit but the process's
     /// open files.
     pub max_clients: u32,
-    /// How much memory the process may use.
-    pub memory: Budget,
+    /// How many bytes of memory the process may use; 0 is half of what the machine or the container
+    /// has.
+    pub max_memory: u64,
 }
 
 impl Default for Options {
     /// A worker for each core, and no limit of clients.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, max_clients: 0, memory: Budget::default() }
+        Self { threads, max_clients: 0, max_memory: 0 }
     }
 }
 
@@ -169,7 +170,7 @@ impl Server {
         for (pool, listener) in listeners {
             tasks.spawn_local(accept(listener, pool, Rc::clone(&desk)));
         }
-        tasks.spawn_local(memory::watch(self.options.memory, self.shared));
+        tasks.spawn_local(memory::watch(self.options.max_memory, self.shared));
         tasks.spawn_local(memory::give_back_after_peaks());
         if let Some(told) = monitor.take_told() {
             tasks.spawn_local(teach(told, Rc::clone(&desk)));

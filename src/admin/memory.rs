@@ -20,22 +20,6 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::heap;
 use crate::worker::Shared;
 
-/// How much memory the process may use, and how that is measured.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// Bytes; 0 is no limit.
-    pub limit: u64,
-    /// Bytes that are used at present.
-    pub used: fn() -> u64,
-}
-
-impl Default for Budget {
-    /// Half of what the machine or the container has, measured by what is resident.
-    fn default() -> Self {
-        Self { limit: half_of_available(), used: resident }
-    }
-}
-
 /// Whether memory is short: set by the control thread, read where something large is to be kept.
 #[derive(Debug, Default)]
 pub struct Shortage(AtomicBool);
@@ -48,22 +32,24 @@ impl Shortage {
     }
 }
 
-/// Watches the memory of the process for as long as it runs.
-pub async fn watch(budget: Budget, shared: Arc<Shared>) {
-    if budget.limit == 0 {
-        return std::future::pending().await;
+/// Watches the memory of the process, which may use `limit` bytes, for as long as it runs; 0 is half
+/// of what the machine or the container has.
+pub async fn watch(limit: u64, shared: Arc<Shared>) {
+    let limit = if limit == 0 { half_of_available() } else { limit };
+    if limit == 0 {
+        return;
     }
-    let (high, low) = (budget.limit / 16 * 15, budget.limit / 8 * 7);
+    let (high, low) = (limit / 16 * 15, limit / 8 * 7);
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let used = (budget.used)();
+        let used = resident();
         if used > high {
             if !shared.shortage.0.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     used_bytes = used,
-                    max_memory_bytes = budget.limit,
+                    max_memory_bytes = limit,
                     "memory is short: clients that do not read their replies are disconnected"
                 );
             }
@@ -109,14 +95,14 @@ pub async fn give_back_after_peaks() {
 }
 
 /// Bytes of the process that are in memory, as the system counts them; 0 where it does not tell.
-pub fn resident() -> u64 {
+fn resident() -> u64 {
     let pages = |text: String| text.split_whitespace().nth(1)?.parse::<u64>().ok();
     let pages = fs::read_to_string("/proc/self/statm").ok().and_then(pages);
     pages.unwrap_or(0) * rustix::param::page_size() as u64
 }
 
 /// Half of the memory of the machine, or of the container if that is less; 0 if neither tells.
-pub fn half_of_available() -> u64 {
+fn half_of_available() -> u64 {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
     let container = CONTAINER_LIMITS.iter().filter_map(|path| {
         // "max" is no number.

@@ -90,9 +90,7 @@ impl Worker {
         if now.wrapping_sub(since) > grace || timed_out > MOST_TIMED_OUT {
             return self.fail_link(number, LinkFault::ReplyTimeout);
         }
-        if !link.is_probed {
-            self.probe(number);
-        }
+        self.probe(number);
         let link = &mut *self.links[number as usize];
         if link.late_told_at.is_none_or(|told| now.wrapping_sub(told) >= timeout) {
             link.late_told_at = Some(now);

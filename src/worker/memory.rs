@@ -7,20 +7,16 @@ use crate::client::session::Session;
 use crate::shard::fault::LinkFault;
 use crate::shard::link::Link;
 
-/// Tasks in the middle of something large that wait until memory is not short any more.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting(Vec<Waker>);
-
 impl Worker {
     /// Has the task woken when memory is not short any more.
     #[cold]
     pub(super) fn wait_for_memory(&mut self, cx: &mut Context<'_>) {
-        self.waiting_for_memory.0.push(cx.waker().clone());
+        self.waiting_for_memory.push(cx.waker().clone());
     }
 
     /// Memory is not short any more.
     pub(crate) fn go_on_with_memory(&mut self) {
-        std::mem::take(&mut self.waiting_for_memory.0).into_iter().for_each(Waker::wake);
+        std::mem::take(&mut self.waiting_for_memory).into_iter().for_each(Waker::wake);
     }
 
     /// Bytes that sessions and links hold because somebody has not read or written all of it.

@@ -14,7 +14,6 @@ use tokio::sync::oneshot;
 
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
-use super::memory::Waiting;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
@@ -62,8 +61,8 @@ pub struct Worker {
     pub(super) handshakes: Handshakes,
     /// Replies dropped because their request had timed out.
     pub(super) late_replies: u64,
-    /// Tasks that wait for memory.
-    pub(crate) waiting_for_memory: Waiting,
+    /// Tasks in the middle of something large that wait until memory is not short any more.
+    pub(super) waiting_for_memory: Vec<Waker>,
     /// Which worker it is.
     pub(crate) index: usize,
     /// What the workers know of each other.
@@ -103,7 +102,7 @@ impl Worker {
                 idle_from: 0,
                 handshakes: Handshakes::default(),
                 late_replies: 0,
-                waiting_for_memory: Waiting::default(),
+                waiting_for_memory: Vec::new(),
                 index,
                 shared,
                 this: this.clone(),

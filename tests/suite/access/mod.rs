@@ -7,7 +7,7 @@ mod protected;
 mod switched;
 mod told;
 
-use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, pool_yaml};
+use crate::harness::{Circlet, Client, Proxy, Reply, Shard, pool_yaml, raw, say};
 
 /// Circlet with users of its own over shards that know of none, beside one Redis with these users.
 struct Scene {
@@ -48,16 +48,6 @@ impl Scene {
             }
         }
     }
-}
-
-fn say(client: &mut Client, line: &str) -> Reply {
-    client.command(&line.split(' ').collect::<Vec<_>>())
-}
-
-#[track_caller]
-fn raw(client: &mut Client, line: &str) -> String {
-    client.send(&encode(&line.split(' ').collect::<Vec<_>>()));
-    String::from_utf8_lossy(&client.read_reply_bytes()).into_owned()
 }
 
 #[track_caller]

@@ -248,6 +248,19 @@ impl Client {
     }
 }
 
+/// Says the words of a line, parted by single spaces, and reads the reply.
+#[track_caller]
+pub fn say(client: &mut Client, line: &str) -> Reply {
+    client.command(&line.split(' ').collect::<Vec<_>>())
+}
+
+/// The same; the reply as its bytes.
+#[track_caller]
+pub fn raw(client: &mut Client, line: &str) -> String {
+    client.send(&encode(&line.split(' ').collect::<Vec<_>>()));
+    String::from_utf8_lossy(&client.read_reply_bytes()).into_owned()
+}
+
 #[track_caller]
 fn wire_byte(stream: &mut BufReader<Stream>) -> Option<u8> {
     let mut byte = [0];

@@ -21,7 +21,7 @@ mod shard;
 mod wire;
 
 pub use address::{Address, free_port};
-pub use client::Client;
+pub use client::{Client, raw, say};
 pub use fake_shard::{FakeConnection, FakeShard, honest};
 pub use process::{Process, process_runs};
 pub use proxy::{CIRCLET, Circlet, Nutcracker, Proxy, Refused, pool_yaml};

@@ -5,7 +5,7 @@ mod password_changes;
 mod storms;
 mod unaware;
 
-use crate::harness::{Circlet, Client, Proxy, Reply, Shard, encode, pool_yaml};
+use crate::harness::{Circlet, Proxy, Reply, Shard, encode, pool_yaml, raw, say};
 
 /// Circlet over shards whose users are these lines of ACL SETUSER, beside one Redis with the same.
 struct Scene {
@@ -63,16 +63,6 @@ impl Scene {
 
 const ANN: &str = "ann on >secret ~* &* +@all";
 const BOB: &str = "bob on >other ~pub* &* +@read +select +acl|whoami +client|id";
-
-fn say(client: &mut Client, line: &str) -> Reply {
-    client.command(&line.split(' ').collect::<Vec<_>>())
-}
-
-#[track_caller]
-fn raw(client: &mut Client, line: &str) -> String {
-    client.send(&encode(&line.split(' ').collect::<Vec<_>>()));
-    String::from_utf8_lossy(&client.read_reply_bytes()).into_owned()
-}
 
 #[test]
 fn who_says_no_password_or_a_wrong_one_reads_what_redis_says() {
