@@ -85,6 +85,22 @@ fn where_shards_are_ejected_only_own_values_pass() {
 }
 
 #[test]
+fn an_element_whose_push_was_not_acknowledged_may_be_popped_once() {
+    for rule in [Rule::Exact, Rule::OwnOrNothing] {
+        let mut list = Record::new(KEY.to_owned(), 'l', rule);
+        list.settle(&Op::Push(chunk(1)), Outcome::Unknown).expect("no reply, no fault");
+        let popped = Reply::Array(vec![Reply::bulk(KEY), value(1)]);
+        for passes in [Reply::Nil, popped] {
+            let verdict = list.clone().settle(&Op::BlockingPop, Outcome::Reply(&passes));
+            assert_eq!(verdict, Ok(()), "{rule:?}");
+        }
+        let odd = Outcome::Reply(&Reply::Integer(1));
+        let wrong = list.settle(&Op::BlockingPop, odd).expect_err("no list, no nil");
+        assert_eq!(wrong.kind(), "reply of another kind");
+    }
+}
+
+#[test]
 fn nothing_is_in_a_list_twice() {
     for rule in [Rule::Exact, Rule::OwnOrNothing] {
         let mut list = Record::new(KEY.to_owned(), 'l', rule);

@@ -113,7 +113,13 @@ impl Record {
         let before = self.base.clone();
         if self.rule == Rule::OwnOrNothing {
             let expected = op.apply(&mut self.base, &self.name);
-            return match is_alike(&expected, reply) {
+            // BLPOP's reply to an element is of another kind than to none, and either may be there.
+            let is_either = *op == Op::BlockingPop && *reply != Reply::Nil;
+            let is_fit = match is_either {
+                true => is_alike(&Answer::List(Vec::new()), reply),
+                false => is_alike(&expected, reply),
+            };
+            return match is_fit {
                 true => self.bounded(op, reply),
                 false => Err(self.wrong(op, &before, reply)),
             };
