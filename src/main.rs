@@ -10,6 +10,7 @@ use std::sync::Arc;
 use circlet::admin::log::{LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::Signals;
+use circlet::admin::web::Site;
 use circlet::admin::{self, process::raise_open_files};
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
@@ -20,6 +21,7 @@ use circlet::server::{Options, Server};
 use circlet::tls::exposure;
 use circlet::tls::keeper::Certificates;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -201,9 +203,18 @@ async fn serve(
     let server = Server::start(config, options).map_err(|error| error.to_string())?;
     let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;
     tokio::spawn(admin::stats::serve(stats, server.stats()));
+    let admin = match &settings.admin_addr {
+        Some(address) => Some(admin::web::listen(address).await?),
+        None => None,
+    };
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     let certificates = server.certificates();
-    server.run(stopped(logging, &mut signals, certificates)).await;
+    let site = Site { stats: server.stats(), shared: server.shared() };
+    let local = LocalSet::new();
+    if let Some(listener) = admin {
+        local.spawn_local(admin::web::serve(listener, site));
+    }
+    local.run_until(server.run(stopped(logging, &mut signals, certificates))).await;
     Ok(())
 }
 

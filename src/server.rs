@@ -152,6 +152,11 @@ impl Server {
         Arc::clone(&self.certificates)
     }
 
+    /// What the workers know of each other, and the way to ask them.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// What the stats port tells.
     pub fn stats(&self) -> StatsSource {
         self.stats.clone()

@@ -8,3 +8,4 @@ pub mod memory;
 pub mod process;
 pub mod signals;
 pub mod stats;
+pub mod web;

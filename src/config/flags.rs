@@ -105,6 +105,9 @@ struct Typed {
     /// set stats aggregation interval in msec (default: 30000 msec)
     #[arg(short = 'i', long, value_name = "N", allow_hyphen_values = true)]
     stats_interval: Option<String>,
+    /// set address for people and Prometheus, as 127.0.0.1:22223 (default: off)
+    #[arg(long, value_name = "HOST:PORT")]
+    admin_addr: Option<String>,
     /// set pid file (default: off)
     #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
     pid_file: Option<String>,
@@ -203,6 +206,7 @@ impl Typed {
             ("stats_port", text(port)),
             ("stats_addr", self.stats_addr.clone()),
             ("stats_interval", text(interval)),
+            ("admin_addr", self.admin_addr.clone()),
             ("pid_file", self.pid_file.clone()),
             ("daemonize", self.daemonize.then(|| "true".to_owned())),
             ("threads", self.threads.clone()),

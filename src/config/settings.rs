@@ -39,6 +39,8 @@ pub struct Settings {
     pub stats_addr: String,
     /// How old statistics may be.
     pub stats_interval: Duration,
+    /// The host and port of the admin address.
+    pub admin_addr: Option<String>,
     /// Where the process's id is written.
     pub pid_file: Option<PathBuf>,
     /// Whether the process goes into the background.
@@ -109,6 +111,7 @@ impl Settings {
             stats_port: number("stats_port")? as u16,
             stats_addr: text("stats_addr").to_owned(),
             stats_interval: Duration::from_millis(number("stats_interval")?),
+            admin_addr: Some(text("admin_addr").to_owned()).filter(|text| !text.is_empty()),
             pid_file: path("pid_file"),
             daemonize: value::boolean(text("daemonize"))?,
             max_clients: number("max_clients")? as u32,

@@ -2,6 +2,7 @@
 //! each module is a story of its own.
 
 mod access;
+mod admin;
 mod bad_clients;
 mod bad_shards;
 mod blocking;

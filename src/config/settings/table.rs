@@ -102,6 +102,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "How old statistics may be, in milliseconds.",
     },
     Setting {
+        name: "admin_addr",
+        flags: "--admin-addr",
+        default: "",
+        takes: Kind::Text,
+        meaning: "The host and port where people, Prometheus and scripts ask over HTTP, such as 127.0.0.1:22223; nowhere without one. Whoever reaches it may see and do all that it offers: keep it on loopback or behind a proxy that asks who it is.",
+    },
+    Setting {
         name: "pid_file",
         flags: "-p, --pid-file",
         default: "",

@@ -18,6 +18,7 @@ mod process;
 mod proxy;
 mod relay;
 mod shard;
+mod web;
 mod wire;
 
 pub use address::{Address, free_port};
@@ -27,6 +28,7 @@ pub use process::{Process, process_runs};
 pub use proxy::{CIRCLET, Circlet, Nutcracker, Proxy, Refused, pool_yaml};
 pub use relay::Relay;
 pub use shard::Shard;
+pub use web::{Page, ask, get};
 pub use wire::{Reply, encode, read_command, read_reply};
 
 use std::time::{Duration, Instant};
