@@ -40,6 +40,7 @@
 //! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
+//! | [`reload`] | another configuration while circlet serves: what changes, in which order |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
@@ -83,6 +84,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod outbox;
+pub mod reload;
 pub mod reply;
 pub mod resp;
 pub mod route;

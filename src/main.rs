@@ -16,6 +16,7 @@ use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
+use circlet::reload::{Read, Source};
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
@@ -86,16 +87,35 @@ fn with_settings(flags: &Flags) -> ExitCode {
     if flags.mbuf_size {
         eprintln!("circlet: option -m has no effect, circlet has no mbufs");
     }
-    let config = if flags.servers.is_empty() {
-        config::load(&settings.conf_file)
-    } else {
-        config::from_servers(&flags.servers)
-    };
+    let config = load(flags, &settings);
     match (&flags.action, config) {
         (Action::TestConf, config) => test_conf(flags, &settings, config),
-        (_, Ok(config)) => start(config, settings, flags.servers.is_empty()),
+        (_, Ok(config)) => start(config, settings, flags, environment),
         (_, Err(faults)) => fail(&faults),
     }
+}
+
+/// The pools, from where the process is told to take them.
+fn load(flags: &Flags, settings: &Settings) -> Result<Config, Faults> {
+    match flags.servers.is_empty() {
+        true => config::load(&settings.conf_file),
+        false => config::from_servers(&flags.servers),
+    }
+}
+
+/// What a reload takes over: the pools as they are written now, and what is written of the process's
+/// settings that it cannot take over.
+fn source(flags: Flags, environment: HashMap<String, String>, running: Settings) -> Arc<Source> {
+    Arc::new(move || {
+        let file = flags.settings_file.as_deref();
+        let written = Settings::resolve(file, &environment, &flags.settings);
+        let written = written.map_err(|faults| faults.to_string())?;
+        let config = load(&flags, &running).map_err(|faults| faults.to_string())?;
+        for warning in warnings(&config, config_file(flags.servers.is_empty(), &running)) {
+            tracing::warn!("{warning}");
+        }
+        Ok(Read { config, needs_restart: running.differences(&written) })
+    })
 }
 
 /// twemproxy's sentence, and then what twemproxy does not say.
@@ -120,7 +140,12 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
     }
 }
 
-fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
+fn start(
+    config: Config,
+    settings: Settings,
+    flags: &Flags,
+    environment: HashMap<String, String>,
+) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
     let logging = match Logging::start(settings.log_level, settings.log_format, file) {
@@ -134,7 +159,9 @@ fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    match run(config, settings, has_file, &logging) {
+    let source = source(flags.clone(), environment, settings.clone());
+    let has_file = flags.servers.is_empty();
+    match run(config, settings, has_file, &logging, source) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -149,6 +176,7 @@ fn run(
     settings: Settings,
     has_file: bool,
     logging: &Logging,
+    source: Arc<Source>,
 ) -> Result<(), String> {
     let (runtime, signals) = control()?;
     let pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose();
@@ -156,7 +184,7 @@ fn run(
     for warning in warnings(&config, config_file(has_file, &settings)) {
         tracing::warn!("{warning}");
     }
-    let served = runtime.block_on(serve(config, settings, logging, signals));
+    let served = runtime.block_on(serve(config, settings, logging, signals, source));
     // A name that is being resolved holds a thread for as long as the resolver likes.
     runtime.shutdown_background();
     served
@@ -194,6 +222,7 @@ async fn serve(
     settings: Settings,
     logging: &Logging,
     mut signals: Signals,
+    source: Arc<Source>,
 ) -> Result<(), String> {
     let options = Options {
         threads: settings.threads,
@@ -209,17 +238,23 @@ async fn serve(
     };
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     let certificates = server.certificates();
-    let site = Site { stats: server.stats(), shared: server.shared() };
+    let reloader = server.reloader(source);
+    let site = Site { stats: server.stats(), shared: server.shared(), reloader: reloader.clone() };
     let local = LocalSet::new();
     if let Some(listener) = admin {
         local.spawn_local(admin::web::serve(listener, site));
     }
-    local.run_until(server.run(stopped(logging, &mut signals, certificates))).await;
+    let reload = || {
+        certificates.reload();
+        let reloader = reloader.clone();
+        tokio::spawn(async move { reloader.reload("SIGHUP").await });
+    };
+    local.run_until(server.run(stopped(logging, &mut signals, reload))).await;
     Ok(())
 }
 
-async fn stopped(logging: &Logging, signals: &mut Signals, certificates: Arc<Certificates>) {
-    let signal = signals.until_stopped(logging, || certificates.reload()).await;
+async fn stopped(logging: &Logging, signals: &mut Signals, reload: impl Fn()) {
+    let signal = signals.until_stopped(logging, reload).await;
     tracing::info!("{signal} received, done");
 }
 
@@ -244,7 +279,7 @@ fn show(logging: &Logging) -> Result<(), String> {
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
         print(&demo.greeting());
         let certificates = server.certificates();
-        server.run(stopped(logging, &mut signals, certificates)).await;
+        server.run(stopped(logging, &mut signals, || certificates.reload())).await;
         Ok(())
     })
 }

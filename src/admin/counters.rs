@@ -7,6 +7,13 @@ use std::time::SystemTime;
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
+/// The value at this moment, to go on from.
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.value()))
+    }
+}
+
 impl Counter {
     /// Adds `n`. Only the owning worker may call it.
     #[inline]
@@ -33,7 +40,7 @@ impl Counter {
 }
 
 /// What one worker counts of one shard; the names are twemproxy's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct ShardCounters {
     pub server_eof: Counter,
@@ -53,7 +60,7 @@ pub struct ShardCounters {
 }
 
 /// What one worker counts of one pool.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct PoolCounters {
     pub client_eof: Counter,
@@ -69,7 +76,7 @@ pub struct PoolCounters {
 }
 
 /// What one worker counts; an `Arc` of it is shared with the scraper.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct WorkerCounters {
     pub pools: Vec<PoolCounters>,
@@ -84,15 +91,26 @@ impl WorkerCounters {
         };
         Self { pools: shards_of_pools.iter().map(pool).collect() }
     }
+
+    /// The same with room for this many shards of pool `pool`, of which those in `anew` begin at
+    /// zero. Only the owning worker may call it, and has to count there from then on.
+    pub fn grown(&self, pool: usize, shards: usize, anew: &[usize]) -> Self {
+        let mut grown = self.clone();
+        grown.pools.resize_with(grown.pools.len().max(pool + 1), PoolCounters::default);
+        let counters = &mut grown.pools[pool].shards;
+        counters.resize_with(counters.len().max(shards), ShardCounters::default);
+        anew.iter().for_each(|&shard| counters[shard] = ShardCounters::default());
+        grown
+    }
 }
 
 /// What the health monitor counts, by pool and shard; the names are twemproxy's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct HealthCounters {
     pools: Vec<PoolEjections>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct PoolEjections {
     server_ejects: Counter,
     server_ejected_at: Vec<Counter>,
@@ -106,6 +124,17 @@ impl HealthCounters {
             server_ejected_at: (0..shards).map(|_| Counter::default()).collect(),
         };
         Self { pools: shards_of_pools.iter().map(pool).collect() }
+    }
+
+    /// The same with room for this many shards of pool `pool`, of which those in `anew` begin at
+    /// zero. Only the monitor may call it.
+    pub fn grown(&self, pool: usize, shards: usize, anew: &[usize]) -> Self {
+        let mut grown = self.clone();
+        grown.pools.resize_with(grown.pools.len().max(pool + 1), PoolEjections::default);
+        let ejected_at = &mut grown.pools[pool].server_ejected_at;
+        ejected_at.resize_with(ejected_at.len().max(shards), Counter::default);
+        anew.iter().for_each(|&shard| ejected_at[shard] = Counter::default());
+        grown
     }
 
     /// Counts an ejection. Only the monitor may call it.

@@ -169,7 +169,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
     let fields = [
         ("circlet_version", env!("CARGO_PKG_VERSION").to_owned()),
         ("pool", pool.config.name.clone()),
-        ("shards", pool.config.servers.len().to_string()),
+        ("shards", pool.config.shard_count().to_string()),
         ("live", count(State::Live).to_string()),
         ("down", count(State::Down).to_string()),
         ("ejected", count(State::Ejected).to_string()),
@@ -182,6 +182,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
             State::Down => "down",
             State::Ejected => "ejected",
             State::Returning => "returning",
+            State::Removed => continue,
         };
         let line = format!(
             "name={},address={},weight={},state={state},seconds={}",

@@ -10,6 +10,7 @@
 
 mod balance;
 pub mod cursor;
+pub mod flows;
 pub mod hash;
 mod ketama;
 mod modula;

@@ -33,14 +33,14 @@ impl Slots {
 
     /// The slots of dead shards shared out among the live ones; no other slot changes hands. At
     /// least one must be live.
-    pub fn with_live(&self, servers: &[Placed], live: &[bool]) -> Self {
-        let members: Vec<u16> =
-            (0..).zip(live).filter(|&(_, &live)| live).map(|(member, _)| member).collect();
+    ///
+    /// `members` are the indices of the live ones, in the order in which they were built.
+    pub fn with_live(&self, servers: &[Placed], members: &[u16], live: &[bool]) -> Self {
         let orphans = self.owners.iter().filter(|&&owner| !live[usize::from(owner)]).count();
         if orphans * members.len() > MOST_SEARCHES {
-            return Self::build(servers, &members);
+            return Self::build(servers, members);
         }
-        let visitors = visitors(servers, &members);
+        let visitors = visitors(servers, members);
         let heir = |(slot, &owner): (u32, &u16)| match live[usize::from(owner)] {
             true => owner,
             false => earliest(&visitors, slot).owner,
@@ -84,6 +84,15 @@ pub(super) fn mix(mut hash: u32) -> u32 {
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
     hash ^ (hash >> 16)
+}
+
+/// The hash that [`mix`] makes this number of.
+pub(super) fn unmix(mut mixed: u32) -> u32 {
+    mixed ^= mixed >> 16;
+    mixed = mixed.wrapping_mul(0x7ed1_b41d);
+    mixed ^= (mixed >> 13) ^ (mixed >> 26);
+    mixed = mixed.wrapping_mul(0xa5cb_9243);
+    mixed ^ (mixed >> 16)
 }
 
 /// A server on its way through the slots.
@@ -151,7 +160,7 @@ fn first_visits(visitors: &[Visitor]) -> Vec<Visit> {
     first
 }
 
-/// Who comes first to one slot; of two at the same moment the one with the lower index.
+/// Who comes first to one slot; of two at the same moment the one that is listed first.
 fn earliest(visitors: &[Visitor], slot: u32) -> Visit {
     visitors.iter().fold(NOBODY, |best, visitor| match visitor.time_before(slot, best.time) {
         Some(time) => Visit { time, owner: visitor.index },

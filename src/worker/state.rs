@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
+use super::timers::Timers;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
@@ -55,6 +56,8 @@ pub struct Worker {
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
+    /// Which timers run.
+    pub(super) timers: Timers,
     /// Where the next look for idle sessions begins.
     pub(super) idle_from: usize,
     /// Clients that are in the midst of a TLS handshake.
@@ -82,6 +85,7 @@ impl Worker {
     ) -> Rc<RefCell<Self>> {
         for (index, pool) in pools.iter_mut().enumerate() {
             pool.hubs = Hubs::new(pool.config.servers.len(), shared.subscriptions.of_pool(index));
+            pool.commons = shared.commons(index, pool.config.script_cache);
         }
         Rc::new_cyclic(|this| {
             RefCell::new(Self {
@@ -99,6 +103,7 @@ impl Worker {
                 split: SplitBuffers::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
+                timers: Timers::default(),
                 idle_from: 0,
                 handshakes: Handshakes::default(),
                 late_replies: 0,
@@ -120,7 +125,10 @@ impl Worker {
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);
+            self.close_removed(pool);
+            self.dismiss(pool);
         }
+        self.renew_outdated();
     }
 }
 

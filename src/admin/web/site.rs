@@ -9,6 +9,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::admin::stats::StatsSource;
+use crate::reload::Reloader;
 use crate::worker::Shared;
 
 /// An answer, whole.
@@ -21,6 +22,8 @@ pub struct Site {
     pub stats: StatsSource,
     /// The workers.
     pub shared: Arc<Shared>,
+    /// Has the configuration reloaded.
+    pub reloader: Reloader,
 }
 
 impl Site {
@@ -30,10 +33,22 @@ impl Site {
         match (method, request.uri().path()) {
             (Method::GET | Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
             (_, "/healthz") => other_method("GET"),
+            (Method::POST, "/reload") => self.reload().await,
+            (_, "/reload") => other_method("POST"),
             (_, path) => {
                 let told = format!("there is nothing at {path}; GET /healthz says ok\n");
                 text(StatusCode::NOT_FOUND, told)
             }
+        }
+    }
+}
+
+impl Site {
+    /// What a reload has changed, or why the configuration does not do.
+    async fn reload(&self) -> Page {
+        match self.reloader.reload("POST /reload").await {
+            Ok(report) => text(StatusCode::OK, report.to_string()),
+            Err(why) => text(StatusCode::UNPROCESSABLE_ENTITY, format!("{}\n", why.trim_end())),
         }
     }
 }
