@@ -14,6 +14,7 @@ mod deadlines;
 mod demo;
 mod ejection;
 mod every_command;
+mod explain;
 mod harness;
 mod harness_works;
 mod leaks;
