@@ -34,7 +34,7 @@ impl Worker {
 }
 
 const HELP: Subcommand =
-    Subcommand { name: "help", help: &["HELP", "    Print this help."], answer: help };
+    Subcommand { name: "help", help: &["HELP", "    Prints this help."], answer: help };
 
 /// In the form of Redis's own HELP.
 fn help(worker: &mut Worker, number: u32, _request: &Request<'_>) {
