@@ -41,6 +41,7 @@
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
+//! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -93,4 +94,5 @@ pub mod socket;
 pub mod subscription;
 pub mod tcp;
 pub mod tls;
+pub mod upgrade;
 pub mod worker;
