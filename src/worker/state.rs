@@ -12,6 +12,7 @@ use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::drain::Drain;
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
 use super::timing::Said;
@@ -58,6 +59,8 @@ pub struct Worker {
     pub(crate) published: HashMap<(u32, u32), Audience>,
     /// Where the next look for idle sessions begins.
     pub(super) idle_from: usize,
+    /// Sessions that are to leave.
+    pub(super) drain: Drain,
     /// Clients that are in the midst of a TLS handshake.
     pub(super) handshakes: Handshakes,
     /// Commands that are not counted yet.
@@ -107,6 +110,7 @@ impl Worker {
                 askers: Slab::new(),
                 published: HashMap::new(),
                 idle_from: 0,
+                drain: Drain::default(),
                 handshakes: Handshakes::default(),
                 said: Said::default(),
                 turn_began: None,
