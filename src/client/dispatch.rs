@@ -27,6 +27,9 @@ impl Worker {
         };
         let session = &mut self.sessions[number as usize];
         session.last_command = spec.id;
+        session.last_family = spec.family;
+        self.note_command(number, spec.family);
+        let session = &mut self.sessions[number as usize];
         if session.special.any() {
             return self.command_apart(number, spec, request, whole);
         }
