@@ -27,6 +27,9 @@ impl Worker {
         };
         let session = &mut self.sessions[number as usize];
         session.last_command = spec.id;
+        if self.hotkeys.sampler.is_due() {
+            return self.command_looked_at(number, spec, request, whole);
+        }
         if session.special.any() {
             return self.command_apart(number, spec, request, whole);
         }
