@@ -84,7 +84,7 @@ impl Worker {
         if is_http(request) {
             return self.refuse_http(number);
         }
-        if proxied::is_header(request.arg(0)) {
+        if proxied::is_header(request) {
             return self.refuse_proxy_header(number);
         }
         self.muted(number, |worker| {

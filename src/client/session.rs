@@ -118,6 +118,8 @@ impl Special {
     pub const HEAVY: Self = Self(1024);
     /// What it says now arrived longer ago than the pool's `timeout`.
     pub const LATE: Self = Self(512);
+    /// It is to leave between two commands: see [`Worker::drain`](crate::worker::Worker::drain).
+    pub const LEAVING: Self = Self(2048);
 
     /// Whether any mark is there.
     #[inline(always)]
@@ -277,6 +279,24 @@ impl Session {
     /// Whether commands of it that are here wait for nothing but their turn.
     pub fn has_commands(&self) -> bool {
         self.accepts_commands() && self.input.as_ref().is_some_and(|input| input.missing == 0)
+    }
+
+    /// Whether it is between two commands: nothing of it is here in part or in flight, all that it
+    /// is owed is written or about to be, and it has begun nothing that a connection carries (MULTI,
+    /// WATCH, a wait). A subscriber and a monitor are so between two messages.
+    pub fn is_between_commands(&self) -> bool {
+        self.socket.is_some()
+            && !self.closing
+            && self.replies.is_empty()
+            && self.input.is_none()
+            && matches!(self.pause, Pause::No | Pause::Replies)
+            && !self.special.has(Special::TRANSACTION)
+            && self.private.is_none()
+    }
+
+    /// Whether anything came of it that was not read.
+    pub fn has_unread(&mut self) -> bool {
+        self.socket.as_mut().is_some_and(Socket::has_unread)
     }
 
     /// Whether it may use the pool.

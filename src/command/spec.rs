@@ -248,6 +248,7 @@ locals! {
     AclLog,
     AclAsk,
     AclChange,
+    Proxy,
 }
 
 /// Redis's request_policy command tip.

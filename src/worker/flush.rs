@@ -93,6 +93,9 @@ impl Worker {
     pub(crate) fn flush_session(&mut self, number: u32) {
         let Some(session) = self.sessions.get_mut(number as usize) else { return };
         session.dirty = false;
+        if session.special.has(Special::LEAVING) {
+            return self.flush_leaving(number);
+        }
         let Some(socket) = &mut session.socket else { return };
         if !session.wants_write {
             let before = session.output.len();

@@ -12,6 +12,7 @@
 //! connection is written to once for all of them.
 
 mod deadlines;
+mod drain;
 mod flush;
 mod guard;
 mod handshakes;

@@ -12,6 +12,7 @@ use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::drain::Drain;
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
 use super::{PoolState, Shared};
@@ -60,6 +61,8 @@ pub struct Worker {
     pub(crate) published: HashMap<(u32, u32), Audience>,
     /// Where the next look for idle sessions begins.
     pub(super) idle_from: usize,
+    /// Sessions that are to leave.
+    pub(super) drain: Drain,
     /// Clients that are in the midst of a TLS handshake.
     pub(super) handshakes: Handshakes,
     /// Replies dropped because their request had timed out.
@@ -104,6 +107,7 @@ impl Worker {
                 askers: Slab::new(),
                 published: HashMap::new(),
                 idle_from: 0,
+                drain: Drain::default(),
                 handshakes: Handshakes::default(),
                 late_replies: 0,
                 waiting_for_memory: Vec::new(),
