@@ -199,6 +199,7 @@ async fn serve(
         threads: settings.threads,
         max_clients: settings.max_clients,
         max_memory: settings.max_memory,
+        hotkeys_samples: settings.hotkeys_samples,
     };
     let server = Server::start(config, options).map_err(|error| error.to_string())?;
     let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;

@@ -34,6 +34,15 @@ impl Key {
         (self.start.len() == self.length).then_some(&self.start)
     }
 
+    /// The key as it is shown to people: a long one is cut, and its length told.
+    pub fn shown(&self) -> Vec<u8> {
+        let mut shown = self.start.clone();
+        if self.whole().is_none() {
+            shown.extend_from_slice(format!("... ({} bytes)", self.length).as_bytes());
+        }
+        shown
+    }
+
     /// The key, to be remembered elsewhere.
     pub fn borrow(&self) -> KeyRef<'_> {
         KeyRef { start: &self.start, length: self.length }

@@ -14,6 +14,7 @@
 pub mod big;
 pub mod decay;
 pub mod hitters;
+pub mod json;
 pub mod key;
 mod look;
 pub mod report;
@@ -78,20 +79,23 @@ impl HotKeys {
     /// Looks at `samples` commands a second from now on; 0 is none. What was known is forgotten.
     pub fn begin(&mut self, samples: u32) {
         self.sampler.set_target(samples);
-        self.forget();
-    }
-
-    /// Forgets all that was known: a new measurement begins.
-    pub fn forget(&mut self) {
+        self.decay = Decay::new(Instant::now());
         self.trackers.clear();
         self.watched.clear();
         self.next_watched = 0;
-        self.decay = Decay::new(Instant::now());
     }
 
-    /// A second has passed.
-    pub fn tick(&mut self) {
-        let (seconds, factor) = self.decay.advance(Instant::now());
+    /// Forgets all that was known of a pool: a new measurement begins.
+    pub fn forget(&mut self, pool: usize) {
+        if let Some(tracker) = self.trackers.get_mut(pool) {
+            let since = self.decay.seconds(Instant::now());
+            *tracker = Some(Box::new(Tracker { since, ..Tracker::default() }));
+        }
+    }
+
+    /// A second has passed; it is `now`.
+    pub fn tick(&mut self, now: Instant) {
+        let (seconds, factor) = self.decay.advance(now);
         self.sampler.begin_second(seconds);
         if let Some(factor) = factor {
             self.trackers.iter_mut().flatten().for_each(|tracker| tracker.multiply(factor));
@@ -99,8 +103,13 @@ impl HotKeys {
     }
 
     /// What is known of a pool's keys.
-    pub fn tracker(&self, pool: usize) -> Option<&Tracker> {
+    fn tracker(&self, pool: usize) -> Option<&Tracker> {
         self.trackers.get(pool)?.as_deref()
+    }
+
+    /// The seconds by which what a tracker has counted is a rate.
+    fn seconds(&self, tracker: &Tracker, now: Instant) -> f64 {
+        (self.decay.seconds(now) - tracker.since).max(0.001)
     }
 
     /// Takes note of a request whose reply is to be measured; its place in the list.
@@ -126,3 +135,6 @@ fn tracker_of(trackers: &mut Vec<Option<Box<Tracker>>>, pool: usize) -> &mut Tra
 
 /// Replies that are waited for at a time. A thousand a second are under way for a millisecond or so.
 const WATCHED: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::hitters::LISTED;
+use super::HotKeys;
+use super::hitters::{Hitter, LISTED};
 use super::key::Key;
 use crate::config::Distribution;
 use crate::worker::{PoolState, Shared, Worker};
@@ -82,13 +83,24 @@ pub async fn ask(shared: &Shared, pool: Option<usize>) -> Vec<PoolReport> {
     by_pool.into_iter().filter_map(merge).collect()
 }
 
-/// Lets all workers forget what they know.
-pub fn forget(shared: &Shared) {
-    shared.tell_all(|worker| worker.hotkeys.forget());
+/// Lets all workers forget what they know of a pool.
+pub fn forget(shared: &Shared, pool: usize) {
+    shared.tell_all(move |worker| worker.hotkeys.forget(pool));
+}
+
+/// A share of 0 to 1 in percent, to the hundredth.
+pub fn percent(share: f64) -> f64 {
+    (share * 10_000.0).round() / 100.0
+}
+
+/// A rate to the tenth.
+pub fn tenths(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
 }
 
 /// What one worker knows of a pool's keys: rates, no longer weighted counts.
-struct Known {
+#[derive(Default)]
+pub(super) struct Known {
     pool: Arc<str>,
     rate: f64,
     keys_of_shards: Vec<f64>,
@@ -99,7 +111,7 @@ struct Known {
 }
 
 /// A hot key of one worker, or of several.
-struct Hot {
+pub(super) struct Hot {
     hash: u64,
     /// Shares are still rates here.
     key: HotKey,
@@ -110,48 +122,40 @@ struct Hot {
 impl Worker {
     fn known_keys(&self, index: usize) -> Known {
         let pool = &self.pools[index];
-        let mut known = Known {
-            pool: pool.config.name.as_str().into(),
-            rate: 0.0,
-            keys_of_shards: Vec::new(),
-            hot: Vec::new(),
-            others: 0.0,
-            big: Vec::new(),
-        };
-        let Some(tracker) = self.hotkeys.tracker(index) else { return known };
-        let now = Instant::now();
-        let seconds = self.hotkeys.decay.seconds(now);
+        self.hotkeys
+            .known(index, &pool.config.name, Instant::now(), |key, last| place(pool, key, last))
+    }
+}
+
+impl HotKeys {
+    /// What is known of the keys of pool `index`; `place` tells where a key lives that lived there
+    /// last.
+    pub(super) fn known(
+        &self,
+        index: usize,
+        name: &str,
+        now: Instant,
+        place: impl Fn(&Key, usize) -> Place,
+    ) -> Known {
+        let mut known = Known { pool: name.into(), ..Known::default() };
+        let Some(tracker) = self.tracker(index) else { return known };
+        let seconds = self.seconds(tracker, now);
         let rate = |count: f32| f64::from(count) / seconds;
         known.rate = rate(tracker.commands);
         known.keys_of_shards = tracker.keys_of_shards.iter().map(|&keys| rate(keys)).collect();
         let listed = tracker.hitters.listed();
         if listed.len() >= LISTED {
-            known.others =
-                listed.iter().map(|hitter| rate(hitter.count)).fold(f64::INFINITY, f64::min);
+            let rates = listed.iter().map(|hitter| rate(hitter.count));
+            known.others = rates.fold(f64::INFINITY, f64::min);
         }
         known.hot.extend(listed.iter().map(|hitter| {
-            let (shard_index, shard) = place(pool, &hitter.key, hitter.shard);
-            let key = HotKey {
-                key: hitter.key.clone(),
-                shard,
-                shard_index,
-                rate: rate(hitter.count),
-                error: 0.0,
-                share: 0.0,
-                share_of_shard: 0.0,
-                writes: rate(
-                    hitter.count * hitter.writes / hitter.looked_at.max(f32::MIN_POSITIVE),
-                ),
-                bytes: rate(hitter.bytes),
-                command: hitter.command,
-            };
-            let variance = f64::from(hitter.variance) / (seconds * seconds);
-            Hot { hash: hitter.hash, key, surplus: rate(hitter.surplus), variance }
+            let (shard_index, shard) = place(&hitter.key, hitter.shard);
+            Hot::of(hitter, shard_index, shard, seconds)
         }));
         known.big.extend(tracker.big.listed(now).map(|big| {
             let key = BigKey {
                 key: big.key.clone(),
-                shard: place(pool, &big.key, big.shard).1,
+                shard: place(&big.key, big.shard).1,
                 largest: big.largest,
                 last: big.last,
                 ago: now.saturating_duration_since(big.seen),
@@ -164,8 +168,31 @@ impl Worker {
     }
 }
 
+impl Hot {
+    fn of(hitter: &Hitter, shard_index: usize, shard: Option<Arc<str>>, seconds: f64) -> Self {
+        let rate = |count: f32| f64::from(count) / seconds;
+        let key = HotKey {
+            key: hitter.key.clone(),
+            shard,
+            shard_index,
+            rate: rate(hitter.count),
+            error: 0.0,
+            share: 0.0,
+            share_of_shard: 0.0,
+            writes: rate(hitter.count) * part(hitter.writes.into(), hitter.looked_at.into()),
+            bytes: rate(hitter.bytes),
+            command: hitter.command,
+        };
+        let variance = f64::from(hitter.variance) / (seconds * seconds);
+        Self { hash: hitter.hash, key, surplus: rate(hitter.surplus), variance }
+    }
+}
+
+/// The index of a shard and its name.
+type Place = (usize, Option<Arc<str>>);
+
 /// Where a key lives now; where it lived when it came last if not all of it is remembered.
-fn place(pool: &PoolState, key: &Key, last: usize) -> (usize, Option<Arc<str>>) {
+fn place(pool: &PoolState, key: &Key, last: usize) -> Place {
     let now = key.whole().and_then(|key| pool.ring.shard(key));
     let index = now.unwrap_or(last);
     let has_place = pool.config.distribution != Distribution::Random;
@@ -174,7 +201,7 @@ fn place(pool: &PoolState, key: &Key, last: usize) -> (usize, Option<Arc<str>>) 
 }
 
 /// Puts together what the workers know of one pool.
-fn merge(workers: Vec<Known>) -> Option<PoolReport> {
+pub(super) fn merge(workers: Vec<Known>) -> Option<PoolReport> {
     let pool = Arc::clone(&workers.first()?.pool);
     let rate: f64 = workers.iter().map(|known| known.rate).sum();
     let mut keys_of_shards = Vec::new();

@@ -179,7 +179,7 @@ mod tests {
         let mut sampler = with_target(100);
         play(&mut sampler, 1, 1600);
         let mut by_place = [0; 16];
-        for command in 0..160_000 {
+        for command in 1..=160_000 {
             if command % 1600 == 0 {
                 sampler.begin_second(1.0);
             }

@@ -8,6 +8,8 @@ use super::hitters::{Hitters, Noted};
 /// See the module. All counts have the weight of their moment ([`Decay`](super::decay::Decay)).
 #[derive(Debug, Default)]
 pub struct Tracker {
+    /// The weighted seconds that had passed when it was begun.
+    pub since: f64,
     /// The keys that came most often.
     pub hitters: Hitters,
     /// Those with the largest transfers.
@@ -48,6 +50,7 @@ impl Tracker {
     pub fn multiply(&mut self, factor: f32) {
         self.hitters.multiply(factor);
         self.big.multiply(factor);
+        self.since *= f64::from(factor);
         self.commands *= factor;
         self.keys_of_shards.iter_mut().for_each(|keys| *keys *= factor);
     }

@@ -125,7 +125,7 @@ impl Worker {
         self.seconds += 1;
         self.end_lasting_strangers();
         self.sample_round_trips();
-        self.hotkeys.tick();
+        self.hotkeys.tick(Instant::now());
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);

@@ -9,6 +9,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::admin::stats::StatsSource;
+use crate::hotkeys;
 use crate::worker::Shared;
 
 /// An answer, whole.
@@ -30,6 +31,15 @@ impl Site {
         match (method, request.uri().path()) {
             (Method::GET | Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
             (_, "/healthz") => other_method("GET"),
+            (Method::GET | Method::HEAD, "/hotkeys") => {
+                let query = request.uri().query().unwrap_or_default();
+                page(
+                    StatusCode::OK,
+                    "application/json",
+                    hotkeys::json::answer(&self.shared, query).await,
+                )
+            }
+            (_, "/hotkeys") => other_method("GET"),
             (_, path) => {
                 let told = format!("there is nothing at {path}; GET /healthz says ok\n");
                 text(StatusCode::NOT_FOUND, told)
