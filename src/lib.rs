@@ -40,6 +40,7 @@
 //! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
+//! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
@@ -82,6 +83,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod journal;
 pub mod outbox;
 pub mod reply;
 pub mod resp;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use circlet::admin::log::{LogFormat, Logging};
+use circlet::admin::log::{LogFilter, LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::Signals;
 use circlet::admin::web::Site;
@@ -20,6 +20,7 @@ use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
 use circlet::tls::keeper::Certificates;
+use circlet::worker::Shared;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
@@ -123,7 +124,12 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
 fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
-    let logging = match Logging::start(settings.log_level, settings.log_format, file) {
+    let logging = match Logging::start(
+        settings.log_level,
+        settings.log_filter.clone(),
+        settings.log_format,
+        file,
+    ) {
         Ok(logging) => logging,
         Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
     };
@@ -134,7 +140,7 @@ fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    match run(config, settings, has_file, &logging) {
+    match run(config, settings, has_file, logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -148,7 +154,7 @@ fn run(
     config: Config,
     settings: Settings,
     has_file: bool,
-    logging: &Logging,
+    logging: &'static Logging,
 ) -> Result<(), String> {
     let (runtime, signals) = control()?;
     let pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose();
@@ -192,7 +198,7 @@ fn fail(reason: &impl std::fmt::Display) -> ExitCode {
 async fn serve(
     config: Config,
     settings: Settings,
-    logging: &Logging,
+    logging: &'static Logging,
     mut signals: Signals,
 ) -> Result<(), String> {
     let options = Options {
@@ -201,6 +207,12 @@ async fn serve(
         max_memory: settings.max_memory,
     };
     let server = Server::start(config, options).map_err(|error| error.to_string())?;
+    let journal = &settings.journal;
+    server
+        .shared()
+        .journal
+        .set(journal)
+        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
     let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;
     tokio::spawn(admin::stats::serve(stats, server.stats()));
     let admin = match &settings.admin_addr {
@@ -210,23 +222,33 @@ async fn serve(
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     let certificates = server.certificates();
     let site = Site { stats: server.stats(), shared: server.shared() };
-    let local = LocalSet::new();
+    let (local, shared) = (LocalSet::new(), server.shared());
+    local.spawn_local(logging.tell_left_out());
     if let Some(listener) = admin {
         local.spawn_local(admin::web::serve(listener, site));
     }
-    local.run_until(server.run(stopped(logging, &mut signals, certificates))).await;
+    local.run_until(server.run(stopped(logging, &mut signals, certificates, shared))).await;
     Ok(())
 }
 
-async fn stopped(logging: &Logging, signals: &mut Signals, certificates: Arc<Certificates>) {
-    let signal = signals.until_stopped(logging, || certificates.reload()).await;
+async fn stopped(
+    logging: &Logging,
+    signals: &mut Signals,
+    certificates: Arc<Certificates>,
+    shared: Arc<Shared>,
+) {
+    let hung_up = || {
+        shared.journal.reopen();
+        certificates.reload();
+    };
+    let signal = signals.until_stopped(logging, hung_up).await;
     tracing::info!("{signal} received, done");
 }
 
 fn demo() -> ExitCode {
-    let shown = Logging::start(DEMO_LOG_LEVEL, LogFormat::Text, None)
+    let shown = Logging::start(DEMO_LOG_LEVEL, LogFilter::default(), LogFormat::Text, None)
         .map_err(|error| format!("cannot open the log: {error}"))
-        .and_then(|logging| show(&logging));
+        .and_then(show);
     match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -244,7 +266,8 @@ fn show(logging: &Logging) -> Result<(), String> {
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
         print(&demo.greeting());
         let certificates = server.certificates();
-        server.run(stopped(logging, &mut signals, certificates)).await;
+        let shared = server.shared();
+        server.run(stopped(logging, &mut signals, certificates, shared)).await;
         Ok(())
     })
 }

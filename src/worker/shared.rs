@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::{Message, Worker};
 use crate::access::Meters;
 use crate::admin::memory::Shortage;
+use crate::journal::Journal;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -41,6 +42,8 @@ pub struct Shared {
     pub suspicions: Suspicions,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
+    /// What is written down of single requests.
+    pub journal: Journal,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -77,6 +80,7 @@ impl Shared {
             certificates,
             suspicions: Suspicions::default(),
             shortage: Shortage::default(),
+            journal: Journal::default(),
             inboxes,
         }
     }
