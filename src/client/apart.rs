@@ -36,6 +36,9 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) {
+        if self.sessions[number as usize].special.has(Special::LEAVING) {
+            self.note_overlap(number);
+        }
         self.muted(number, |worker| {
             let special = worker.sessions[number as usize].special;
             if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
