@@ -102,28 +102,6 @@ impl Worker {
             _ => self.finish_session(number),
         }
     }
-
-    /// Ends the sessions of a pool that is gone, each when it is owed nothing and has said nothing
-    /// for a moment.
-    pub(crate) fn dismiss(&mut self, pool: usize) {
-        if self.pools[pool].config.shard_count() > 0 {
-            return;
-        }
-        let idle = self.sessions.iter().filter(|(_, session)| {
-            let is_owed = !session.replies.is_empty() || !session.output.is_empty();
-            let has_said = session.input.is_some() || session.transaction.is_some();
-            let heard_lately = self.seconds.saturating_sub(session.heard_at) < QUIET;
-            let is_of_pool = usize::from(session.pool) == pool && session.socket.is_some();
-            is_of_pool && !is_owed && !has_said && !heard_lately
-        });
-        let idle: Vec<u32> = idle.map(|(number, _)| number as u32).collect();
-        for number in idle {
-            self.end_session(number);
-        }
-    }
 }
 
 const NO_LIMIT: u64 = 0;
-/// A client of a pool that is gone is idle when it has said nothing for so many seconds of the
-/// coarse clock, so for one at least.
-const QUIET: u32 = 2;

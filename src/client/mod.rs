@@ -29,6 +29,7 @@ pub mod moved;
 pub mod origin;
 pub(crate) mod procedure;
 pub(crate) mod proxied;
+mod proxy;
 mod publish;
 mod pubsub;
 mod record;

@@ -14,7 +14,6 @@ use bytes::Bytes;
 
 use super::cross_shard::{milliseconds, seconds};
 use super::session::Pause;
-use super::unblock::Reason;
 use crate::reply::frame;
 use crate::reply::slots::Frame;
 use crate::resp::{Request, write};
@@ -95,7 +94,7 @@ impl Worker {
             match waited.filter(|_| is_whole) {
                 Some(waited) => {
                     waited.is_let_go = true;
-                    self.let_go(id, Reason::Timeout, None);
+                    self.end_wait(id);
                 }
                 // No shard has all of its keys any more.
                 None => self.release(id),

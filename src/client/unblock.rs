@@ -17,7 +17,7 @@ use crate::worker::Worker;
 
 /// What the client that is let go reads.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reason {
+enum Reason {
     /// What it would read when its time is up.
     Timeout,
     /// `-UNBLOCKED`.
@@ -52,12 +52,12 @@ impl Worker {
         self.let_go(id, Reason::Error, None);
     }
 
-    pub(super) fn let_go(
-        &mut self,
-        id: u64,
-        reason: Reason,
-        teller: Option<oneshot::Sender<bool>>,
-    ) {
+    /// Lets a waiting client of this worker go as if its time were up.
+    pub(crate) fn end_wait(&mut self, id: u64) {
+        self.let_go(id, Reason::Timeout, None);
+    }
+
+    fn let_go(&mut self, id: u64, reason: Reason, teller: Option<oneshot::Sender<bool>>) {
         let Some(worker) = self.this.upgrade() else { return };
         tokio::task::spawn_local(async move {
             let done = let_go(&worker, id, reason).await;

@@ -64,7 +64,8 @@ impl Control {
         let steps: Vec<Step> = laid.into_iter().map(|laid| Step::new(laid, &running)).collect();
         let wanting = steps.iter().filter(|step| step.laid.from.is_some());
         let wanting = wanting.map(|step| (step.laid.index, &*step.pool));
-        let opened = posts::open(&self.posts.borrow(), wanting).map_err(|why| why.to_string())?;
+        let opened = posts::open(&self.posts.borrow(), wanting, &self.shared.gate);
+        let opened = opened.map_err(|why| why.to_string())?;
         // Nothing can fail from here on.
         for step in &steps {
             self.adopt_certificates(step, certificates);
@@ -76,7 +77,24 @@ impl Control {
         posts::settle(&mut present, opened, |listener, post| {
             task::spawn_local(self.let_in(listener, post));
         });
+        drop(present);
+        self.empty_pools(&steps);
         Ok(steps.into_iter().map(|step| step.change).collect())
+    }
+
+    /// The clients of pools that are gone leave, each between two commands; those of pools that are
+    /// back stay.
+    fn empty_pools(&self, steps: &[Step]) {
+        for step in steps {
+            let (shared, pool) = (Arc::clone(&self.shared), step.laid.index);
+            match step.change.kind {
+                Kind::Stayed => {}
+                Kind::Added => shared.stop_draining(Some(pool)),
+                Kind::Removed => drop(task::spawn_local(async move {
+                    shared.drain(Some(pool), POOL_EMPTY_AFTER).await;
+                })),
+            }
+        }
     }
 
     fn adopt_certificates(&self, step: &Step, fresh: &Certificates) {
@@ -199,6 +217,7 @@ impl Control {
         let (desk, failing) = (Rc::clone(&self.desk), Rc::clone(&self.desk));
         post.serve(
             listener,
+            self.shared.gate.turnstile(),
             move |stream, pool| desk.borrow_mut().admit(stream, pool),
             async move |error, pool| {
                 let name = failing.borrow().pools[pool].name.clone();
@@ -248,6 +267,9 @@ fn how_to_speak(pool: &Pool) -> (Option<&Secret>, Tls) {
     (pool.redis_auth.as_ref(), to_shards)
 }
 
+/// The clients of a pool that is gone have so long to come to an end of what they do: as those of a
+/// process that ends.
+const POOL_EMPTY_AFTER: Duration = Duration::from_secs(10);
 /// Without descriptors left, accepting again at once would only spin.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// What may know a shard by its index without a link to it (a procedure between two requests) is over

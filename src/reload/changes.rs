@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::config::{Pool, Server};
 use crate::route::Ring;
-use crate::route::flows::{Flow, flows, moved};
+use crate::route::moves::{self, Moves};
 
 /// What has become of one pool.
 #[derive(Debug, Clone, Default)]
@@ -23,10 +23,9 @@ pub struct PoolChange {
     pub keys: Vec<&'static str>,
     /// Those of them that have no effect before a restart.
     pub needs_restart: Vec<&'static str>,
-    /// The part of its keys that lives on another shard than before, of 1.
-    pub moved: f64,
-    /// Where they go: from and to by the servers' names, and the part of all keys.
-    pub flows: Vec<(String, String, f64)>,
+    /// Which part of its keys lives on another shard than before; `None` if none does, or the
+    /// distribution is random.
+    pub moves: Option<Moves>,
 }
 
 /// See [`PoolChange`].
@@ -64,16 +63,10 @@ impl PoolChange {
             change.compare(old.servers.get(index).filter(|old| !old.is_removed), server);
         }
         if change.moves_keys() {
-            let all = flows(&Ring::new(old), &Ring::new(new));
-            let is_same =
-                |from: usize, to: usize| old.servers[from].address == new.servers[to].address;
-            change.moved = moved(&all, is_same);
-            let moving = all.iter().filter(|flow| !is_same(flow.from, flow.to));
-            let named = |flow: &Flow| {
-                let from = old.servers[flow.from].name.clone();
-                (from, new.servers[flow.to].name.clone(), flow.share)
-            };
-            change.flows = moving.map(named).collect();
+            let is_same = |&index: &usize| old.servers[index].address == new.servers[index].address;
+            let same: Vec<Option<usize>> =
+                (0..old.servers.len()).map(|index| Some(index).filter(is_same)).collect();
+            change.moves = moves::between(&Ring::new(old), &Ring::new(new), &same);
         }
         change
     }
@@ -134,7 +127,8 @@ impl fmt::Display for PoolChange {
             parts.push(format!("changed: {}", self.keys.join(", ")));
         }
         if self.kind == Kind::Stayed && self.moves_keys() {
-            parts.push(format!("{:.1} % of its keys move", self.moved * 100.0));
+            let share = self.moves.as_ref().map_or(0.0, Moves::share);
+            parts.push(format!("{:.1} % of its keys move", share * 100.0));
         }
         write!(f, "pool {}: {}", self.name, parts.join("; "))
     }
@@ -207,12 +201,13 @@ mod tests {
             "pool p: altered: a 1 → 3; changed: timeout, backlog; 25.0 % of its keys move"
         );
         assert_eq!(change.needs_restart, ["backlog"]);
-        assert_eq!(change.flows.len(), 1);
+        assert_eq!(change.moves.unwrap().each.len(), 1, "from b to a");
         new = old.clone();
         new.servers[1].is_removed = true;
         let change = PoolChange::between(&old, &new);
         assert_eq!(change.removed, ["b (h:2)"]);
-        assert!((change.moved - 0.5).abs() < 0.01, "{change:?}");
+        let moves = change.moves.unwrap();
+        assert!((moves.share() - 0.5).abs() < 0.01, "{moves:?}");
         assert!(!PoolChange::between(&old, &old).is_any());
     }
 }

@@ -9,13 +9,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Listen, Pool};
+use crate::upgrade::gate::{Close, Gate, Turnstile};
+use crate::upgrade::inherited::Inherited;
 use crate::worker::Incoming;
 
 /// A listening socket; its task runs until it is closed.
@@ -51,6 +52,7 @@ pub struct Opened {
 pub fn open<'a>(
     present: &[Post],
     pools: impl Iterator<Item = (usize, &'a Pool)>,
+    gate: &Arc<Gate>,
 ) -> Result<Opened, ListenError> {
     let mut kept: Vec<Option<Wanted>> = present.iter().map(|_| None).collect();
     let mut new = Vec::new();
@@ -73,7 +75,7 @@ pub fn open<'a>(
                         },
                         ..pool.clone()
                     };
-                    let listeners = Listener::open(&only)?;
+                    let listeners = Listener::open(&only, &mut Inherited::default(), gate)?;
                     new.extend(listeners.into_iter().map(|listener| (wanted.clone(), listener)));
                 }
             }
@@ -125,6 +127,7 @@ impl Post {
     pub fn serve<A, F>(
         &self,
         listener: Listener,
+        mut turnstile: Turnstile,
         admit: A,
         fail: F,
     ) -> impl Future<Output = ()> + use<A, F>
@@ -135,20 +138,19 @@ impl Post {
         let (pool, speaks_tls) = (Rc::clone(&self.pool), Rc::clone(&self.speaks_tls));
         let closing = Rc::clone(&self.closing);
         async move {
-            loop {
+            let admit = |stream| admit(as_spoken(stream, speaks_tls.get()), pool.get());
+            let why = loop {
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
-                    () = closing.notified() => break,
+                    why = turnstile.closed() => break why,
+                    () = closing.notified() => break Close::Ending,
                 };
                 match accepted {
-                    Ok(stream) => admit(as_spoken(stream, speaks_tls.get()), pool.get()),
+                    Ok(stream) => admit(stream),
                     Err(error) => fail(error, pool.get()).await,
                 }
-            }
-            // Whoever is in the queue has connected before.
-            while let Ok(Ok(stream)) = timeout(Duration::ZERO, listener.accept()).await {
-                admit(as_spoken(stream, speaks_tls.get()), pool.get());
-            }
+            };
+            listener.close(why).into_iter().for_each(admit);
         }
     }
 }

@@ -54,6 +54,16 @@ impl Slots {
         self.owners[(mix(hash) >> (32 - SLOT_BITS)) as usize]
     }
 
+    /// The slot of `hash`, and how many there are.
+    pub fn slot(&self, hash: u32) -> (usize, usize) {
+        ((mix(hash) >> (32 - SLOT_BITS)) as usize, self.owners.len())
+    }
+
+    /// Whose each slot is.
+    pub fn owners(&self) -> &[u16] {
+        &self.owners
+    }
+
     /// How many slots each of `shards` shards owns.
     pub fn points(&self, shards: usize) -> Vec<usize> {
         let mut points = vec![0; shards];
@@ -84,15 +94,6 @@ pub(super) fn mix(mut hash: u32) -> u32 {
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
     hash ^ (hash >> 16)
-}
-
-/// The hash that [`mix`] makes this number of.
-pub(super) fn unmix(mut mixed: u32) -> u32 {
-    mixed ^= mixed >> 16;
-    mixed = mixed.wrapping_mul(0x7ed1_b41d);
-    mixed ^= (mixed >> 13) ^ (mixed >> 26);
-    mixed = mixed.wrapping_mul(0xa5cb_9243);
-    mixed ^ (mixed >> 16)
 }
 
 /// A server on its way through the slots.

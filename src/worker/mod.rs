@@ -12,6 +12,7 @@
 //! connection is written to once for all of them.
 
 mod deadlines;
+mod drain;
 mod flush;
 mod guard;
 mod handshakes;
@@ -34,6 +35,7 @@ mod state;
 mod subscriptions;
 mod thread;
 mod timers;
+mod timing;
 
 pub use guard::Guard;
 pub use identities::{IdentityLinks, MAX_IDENTITIES};

@@ -46,7 +46,6 @@ impl Worker {
         let Reshaped { pool, config, anew, .. } = reshaped;
         let shards = config.servers.len();
         self.counters = Arc::new(self.counters.grown(*pool, shards, anew));
-        let had_timeouts = self.timeouts();
         match self.pools.get_mut(*pool) {
             None => self.begin_pool(reshaped),
             Some(state) => {
@@ -59,25 +58,8 @@ impl Worker {
         if config.preconnect {
             self.preconnect(*pool);
         }
-        if self.timeouts() && !had_timeouts {
-            self.begin_timeouts();
-        }
         self.start_timers();
         Arc::clone(&self.counters)
-    }
-
-    /// The clock stood still while no pool had a `timeout`: what waits now waits from now on.
-    fn begin_timeouts(&mut self) {
-        self.clock.refresh();
-        let now = self.clock.now();
-        for (_, link) in &mut self.links {
-            link.in_flight.iter_mut().for_each(|pending| pending.queued_at = now);
-        }
-        for (_, session) in &mut self.sessions {
-            if let Some(input) = &mut session.input {
-                input.arrived_at = input.arrived_at.map(|_| now);
-            }
-        }
     }
 
     fn begin_pool(&mut self, reshaped: &Reshaped) {

@@ -10,12 +10,14 @@ use tokio::sync::oneshot;
 use super::{Message, Worker};
 use crate::access::Meters;
 use crate::admin::memory::Shortage;
+use crate::journal::Journal;
 use crate::reload::Reloads;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 use crate::tls::keeper::Certificates;
+use crate::upgrade::gate::Gate;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -40,6 +42,10 @@ pub struct Shared {
     pub reloads: Arc<Reloads>,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
+    /// What the process listens on, and whether it is about to end.
+    pub gate: Arc<Gate>,
+    /// What is written down of single requests.
+    pub journal: Journal,
     /// What the workers share of each pool.
     commons: RwLock<Vec<Arc<Commons>>>,
     inboxes: Vec<UnboundedSender<Message>>,
@@ -98,6 +104,8 @@ impl Shared {
             suspicions: Suspicions::default(),
             reloads: Arc::default(),
             shortage: Shortage::default(),
+            gate: Arc::default(),
+            journal: Journal::default(),
             inboxes,
         }
     }
