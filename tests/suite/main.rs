@@ -28,6 +28,7 @@ mod proxied;
 mod pubsub;
 mod real_clients;
 mod rejoin;
+mod reload;
 mod scripts;
 mod sessions;
 mod tls;

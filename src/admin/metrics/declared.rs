@@ -172,6 +172,18 @@ pub const METRICS: &[Metric] = &[
         From::Process(|process| process.workers as f64),
     ),
     Metric::new(
+        "circlet_config_reloads_total",
+        Grows,
+        "Reloads of the configuration, those that changed nothing included",
+        From::Process(|process| process.reloads as f64),
+    ),
+    Metric::new(
+        "circlet_config_reloads_refused_total",
+        Grows,
+        "Reloads of a configuration that did not do, so that the old one stayed",
+        From::Process(|process| process.reloads_refused as f64),
+    ),
+    Metric::new(
         "circlet_return_seconds",
         Histogram,
         "From when replies were read to when all clients were written to that got one, by turn of \
