@@ -88,7 +88,7 @@ impl Server {
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
         let certificates = Arc::new(Certificates::load(&config)?);
         let mut monitor = Monitor::new(&config, &certificates);
-        let stats = StatsSource::new(&config, Vec::new(), monitor.counters());
+        let mut stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
         let mut listeners = Vec::new();
@@ -106,6 +106,7 @@ impl Server {
             Arc::clone(&certificates),
         ));
         monitor.set_workers(Arc::clone(&shared));
+        stats.ask(Arc::clone(&shared));
         let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
         let mut server = Self {
             listeners,
