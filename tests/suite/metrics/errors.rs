@@ -97,7 +97,7 @@ fn errors_that_circlet_says_and_errors_of_shards_are_told_apart() {
     refused(&mut client, "GET k", "NOAUTH");
     refused(&mut client, "AUTH wrong", "WRONGPASS");
     say(&mut client, "AUTH secret");
-    refused(&mut client, "RENAMENX {a}1 {b}2x", "CROSSSLOT");
+    refused(&mut client, "EVAL return 8 1a 2b 3c 4d 5e 6f 7g 8h", "CROSSSLOT");
     refused(&mut client, "NOSUCH command", "ERR unknown command");
     assert_eq!(say(&mut client, "SET s v").bytes(), b"OK");
     refused(&mut client, "LPUSH s v", "WRONGTYPE");

@@ -23,12 +23,12 @@ fn a_slow_shard_shows_in_its_own_time_and_nowhere_else() {
     let mut client = circlet.client();
     let keys = |metrics: &Metrics, shard: &str| times(metrics, "reply", shard).1;
     for key in 0..40 {
-        say(&mut client, &format!("GET {key}"));
+        say(&mut client, &format!("GET {key}:key:{key}"));
     }
     let before = scrape(port);
     relay.delay(DELAY);
     for key in 0..20 {
-        say(&mut client, &format!("GET {key}"));
+        say(&mut client, &format!("GET {key}:key:{key}"));
     }
     let after = scrape(port);
     let grown = |name, shard| {
