@@ -28,19 +28,9 @@ pub struct Site {
 impl Site {
     /// The answer to one request.
     pub async fn answer(&self, request: Request<Incoming>) -> Page {
-        let (method, path) = (request.method().clone(), request.uri().path());
-        let reads = matches!(method, Method::GET | Method::HEAD);
-        if metrics::PATHS.contains(&path) && !reads {
-            return other_method("GET");
-        }
-        if let Some(page) =
-            metrics::answer(path, request.headers(), &self.stats, &self.shared).await
-        {
-            return page;
-        }
-        match (method, path) {
+        let method = request.method().clone();
+        match (method, request.uri().path()) {
             (Method::GET | Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
-            (_, "/healthz") => other_method("GET"),
             (Method::GET | Method::HEAD, "/hotkeys") => {
                 let query = request.uri().query().unwrap_or_default();
                 page(
@@ -50,9 +40,14 @@ impl Site {
                 )
             }
             (_, "/hotkeys") => other_method("GET"),
+            (Method::GET | Method::HEAD, path @ ("/metrics" | "/metrics.json" | "/readyz")) => {
+                metrics::answer(path, request.headers(), &self.shared).await
+            }
+            (_, "/healthz" | "/metrics" | "/metrics.json" | "/readyz") => other_method("GET"),
             (_, path) => {
                 let told = format!(
-                    "there is nothing at {path}; there are /healthz, /readyz, /metrics and /metrics.json\n"
+                    "there is nothing at {path}; there are /healthz, /readyz, /metrics and \
+                     /metrics.json\n"
                 );
                 text(StatusCode::NOT_FOUND, told)
             }
