@@ -41,6 +41,7 @@
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
+//! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -80,6 +81,7 @@ pub mod access;
 pub mod admin;
 pub mod client;
 pub mod command;
+pub mod compare;
 pub mod config;
 pub mod demo;
 pub mod outbox;
@@ -91,6 +93,7 @@ pub mod server;
 pub mod shard;
 pub mod socket;
 pub mod subscription;
+pub mod survey;
 pub mod tcp;
 pub mod tls;
 pub mod worker;
