@@ -42,6 +42,8 @@
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
+//! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
+//! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -84,6 +86,7 @@ pub mod command;
 pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod hotkeys;
 pub mod outbox;
 pub mod reply;
 pub mod resp;
@@ -96,4 +99,5 @@ pub mod subscription;
 pub mod survey;
 pub mod tcp;
 pub mod tls;
+pub mod upgrade;
 pub mod worker;

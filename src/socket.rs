@@ -12,6 +12,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{BufMut, BytesMut};
+use rustix::io::ioctl_fionread;
+use rustix::net::sockopt::set_tcp_cork;
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -120,6 +123,49 @@ impl Socket {
             Self::Unix(stream) => stream.as_raw_fd(),
             Self::Tls(stream) => stream.tcp().as_raw_fd(),
         }
+    }
+
+    /// Whether anything came that was not read. A connection that cannot tell has nothing.
+    pub fn has_unread(&mut self) -> bool {
+        let waiting = match self {
+            Self::Tcp(stream) => ioctl_fionread(stream),
+            Self::Unix(stream) => ioctl_fionread(stream),
+            Self::Tls(stream) => match stream.has_unread() {
+                true => return true,
+                false => ioctl_fionread(stream.tcp()),
+            },
+        };
+        waiting.is_ok_and(|count| count > 0)
+    }
+
+    /// Has the other side's writes fail from now on, where the system can do that (unix sockets):
+    /// then the end of the stream is read behind what was sent before. Whether it could.
+    pub fn receives_no_more(&mut self) -> bool {
+        match self {
+            Self::Unix(stream) => shutdown(stream, Shutdown::Read).is_ok(),
+            Self::Tcp(_) | Self::Tls(_) => false,
+        }
+    }
+
+    /// Keeps the last packet back, for [`Self::finish`] to send it with the end of the stream.
+    pub fn hold_last(&mut self) {
+        if let Some(stream) = self.tcp() {
+            // Without it the end comes in a packet of its own.
+            let _ = set_tcp_cork(stream, true);
+        }
+    }
+
+    /// Sends the end of the stream. What comes afterwards is not looked at.
+    pub fn finish(&mut self) {
+        // A connection that is broken has ended already.
+        let _ = match self {
+            Self::Tcp(stream) => shutdown(stream, Shutdown::Write),
+            Self::Unix(stream) => shutdown(stream, Shutdown::Write),
+            Self::Tls(stream) => {
+                stream.say_goodbye();
+                shutdown(stream.tcp(), Shutdown::Write)
+            }
+        };
     }
 
     /// Whether a write may succeed; otherwise the task is woken when it may.

@@ -11,6 +11,7 @@ use super::origin::Origin;
 use super::subscription::Subscriber;
 use super::transaction::Transaction;
 use crate::access::Account;
+use crate::command::Family;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
@@ -70,6 +71,8 @@ pub struct Session {
     pub heard_at: u32,
     /// The number of its last command ([`crate::command::Spec::id`]); `u16::MAX` before the first.
     pub last_command: u16,
+    /// What that was about.
+    pub last_family: Family,
     /// Which replies it wants.
     pub mute: Mute,
     /// The link that it has to itself, while it needs one.
@@ -118,6 +121,8 @@ impl Special {
     pub const HEAVY: Self = Self(1024);
     /// What it says now arrived longer ago than the pool's `timeout`.
     pub const LATE: Self = Self(512);
+    /// It is to leave between two commands: see [`Worker::drain`](crate::worker::Worker::drain).
+    pub const LEAVING: Self = Self(2048);
 
     /// Whether any mark is there.
     #[inline(always)]
@@ -218,7 +223,7 @@ pub struct Input {
     pub bytes: BytesMut,
     /// At least so many bytes are missing; 0 when whole commands may wait.
     pub missing: usize,
-    /// When whole commands that wait arrived, in milliseconds of the worker's clock. `None` where
+    /// When whole commands that wait arrived, in microseconds of the worker's clock. `None` where
     /// they wait for something that was wanted (BLPOP, CLIENT PAUSE): that is no delay of theirs.
     pub arrived_at: Option<u32>,
 }
@@ -256,6 +261,7 @@ impl Session {
             since: Instant::now(),
             heard_at: 0,
             last_command: u16::MAX,
+            last_family: Family::Other,
             mute: Mute::Off,
             account: None,
             metered: None,
@@ -277,6 +283,24 @@ impl Session {
     /// Whether commands of it that are here wait for nothing but their turn.
     pub fn has_commands(&self) -> bool {
         self.accepts_commands() && self.input.as_ref().is_some_and(|input| input.missing == 0)
+    }
+
+    /// Whether it is between two commands: nothing of it is here in part or in flight, all that it
+    /// is owed is written or about to be, and it has begun nothing that a connection carries (MULTI,
+    /// WATCH, a wait). A subscriber and a monitor are so between two messages.
+    pub fn is_between_commands(&self) -> bool {
+        self.socket.is_some()
+            && !self.closing
+            && self.replies.is_empty()
+            && self.input.is_none()
+            && matches!(self.pause, Pause::No | Pause::Replies)
+            && !self.special.has(Special::TRANSACTION)
+            && self.private.is_none()
+    }
+
+    /// Whether anything came of it that was not read.
+    pub fn has_unread(&mut self) -> bool {
+        self.socket.as_mut().is_some_and(Socket::has_unread)
     }
 
     /// Whether it may use the pool.

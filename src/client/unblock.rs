@@ -52,6 +52,11 @@ impl Worker {
         self.let_go(id, Reason::Error, None);
     }
 
+    /// Lets a waiting client of this worker go as if its time were up.
+    pub(crate) fn end_wait(&mut self, id: u64) {
+        self.let_go(id, Reason::Timeout, None);
+    }
+
     fn let_go(&mut self, id: u64, reason: Reason, teller: Option<oneshot::Sender<bool>>) {
         let Some(worker) = self.this.upgrade() else { return };
         tokio::task::spawn_local(async move {

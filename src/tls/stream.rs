@@ -112,6 +112,18 @@ impl TlsStream {
         }
     }
 
+    /// Whether bytes came that the caller has not got. What is broken has none.
+    pub fn has_unread(&mut self) -> bool {
+        let state = self.connection.process_new_packets();
+        !self.received.is_empty() || state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+    }
+
+    /// Says that nothing more comes (close_notify), if there is room.
+    pub fn say_goodbye(&mut self) {
+        self.connection.send_close_notify();
+        let _ = self.push();
+    }
+
     fn push(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut Kernel(&self.stream)) {
@@ -157,8 +169,7 @@ impl TlsStream {
 
 impl Drop for TlsStream {
     fn drop(&mut self) {
-        self.connection.send_close_notify();
-        let _ = self.push();
+        self.say_goodbye();
     }
 }
 

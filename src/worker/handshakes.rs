@@ -30,6 +30,15 @@ struct UnderWay {
     task: AbortHandle,
 }
 
+impl Handshakes {
+    /// The clients of a pool, or of all, that are in the midst of one.
+    pub(super) fn of(&self, pool: Option<usize>) -> impl Iterator<Item = u64> {
+        let found = self.under_way.iter();
+        let found = found.filter(move |(_, one)| pool.is_none_or(|pool| one.pool == pool));
+        found.map(|(&id, _)| id)
+    }
+}
+
 impl Default for Handshakes {
     fn default() -> Self {
         Self { under_way: BTreeMap::new(), turns: Rc::new(Semaphore::new(1)) }
@@ -72,6 +81,18 @@ impl Worker {
             oldest.task.abort();
             self.refuse_tls(oldest.pool, id, "it had to make way for another");
         }
+    }
+
+    /// Ends the handshakes with clients of a pool, or of all; how many.
+    pub(super) fn end_handshakes(&mut self, pool: Option<usize>) -> usize {
+        let ids: Vec<u64> = self.handshakes.of(pool).collect();
+        for id in &ids {
+            if let Some(one) = self.handshakes.under_way.remove(id) {
+                one.task.abort();
+                self.never_served(one.pool);
+            }
+        }
+        ids.len()
     }
 
     fn refuse_tls(&self, pool: usize, id: u64, why: &str) {

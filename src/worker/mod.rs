@@ -12,6 +12,7 @@
 //! connection is written to once for all of them.
 
 mod deadlines;
+mod drain;
 mod flush;
 mod guard;
 mod handshakes;
@@ -32,6 +33,7 @@ mod shared;
 mod state;
 mod subscriptions;
 mod thread;
+mod timing;
 
 pub use guard::Guard;
 pub use identities::{IdentityLinks, MAX_IDENTITIES};
