@@ -40,6 +40,7 @@
 //! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
+//! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
 //! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
@@ -87,6 +88,7 @@ pub mod compare;
 pub mod config;
 pub mod demo;
 pub mod hotkeys;
+pub mod journal;
 pub mod outbox;
 pub mod reply;
 pub mod resp;

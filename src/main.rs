@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use circlet::admin::log::{LogFormat, Logging};
+use circlet::admin::log::{LogFilter, LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
 use circlet::admin::web::Site;
@@ -141,7 +141,12 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
 fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
-    let logging = match Logging::start(settings.log_level, settings.log_format, file) {
+    let logging = match Logging::start(
+        settings.log_level,
+        settings.log_filter.clone(),
+        settings.log_format,
+        file,
+    ) {
         Ok(logging) => logging,
         Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
     };
@@ -155,7 +160,7 @@ fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    match run(config, settings, has_file, &logging) {
+    match run(config, settings, has_file, logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -169,7 +174,7 @@ fn run(
     config: Config,
     settings: Settings,
     has_file: bool,
-    logging: &Logging,
+    logging: &'static Logging,
 ) -> Result<(), String> {
     // While there is one thread: this changes the environment.
     let mut inherited = systemd::sockets()?;
@@ -217,7 +222,7 @@ fn fail(reason: &impl std::fmt::Display) -> ExitCode {
 async fn serve(
     config: Config,
     settings: Settings,
-    logging: &Logging,
+    logging: &'static Logging,
     mut signals: Signals,
     mut inherited: Inherited,
     predecessor: Option<Predecessor>,
@@ -231,6 +236,12 @@ async fn serve(
     let server = Server::start_with(config, options, &mut inherited);
     let server = server.map_err(|error| error.to_string())?;
     let (shared, local) = (server.shared(), LocalSet::new());
+    let journal = &settings.journal;
+    shared
+        .journal
+        .set(journal)
+        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
+    local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
     let stats = admin::stats::listen(address, &mut inherited).await?;
     let entered = retire::enter(&shared, &stats)?;
@@ -273,7 +284,11 @@ fn ended<'a>(
     patience: Patience,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let reload = move || certificates.reload();
+    let journal = server.shared();
+    let reload = move || {
+        journal.journal.reopen();
+        certificates.reload();
+    };
     async move {
         let end = tokio::select! {
             end = signals.until_stopped(logging, &reload) => end,
@@ -289,9 +304,9 @@ fn ended<'a>(
 }
 
 fn demo() -> ExitCode {
-    let shown = Logging::start(DEMO_LOG_LEVEL, LogFormat::Text, None)
+    let shown = Logging::start(DEMO_LOG_LEVEL, LogFilter::default(), LogFormat::Text, None)
         .map_err(|error| format!("cannot open the log: {error}"))
-        .and_then(|logging| show(&logging));
+        .and_then(show);
     match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

@@ -138,6 +138,21 @@ struct Typed {
     /// set number of commands a second looked at for hot and big keys (default: 1000, off: 0)
     #[arg(long, value_name = "N")]
     hotkeys_samples: Option<String>,
+    /// set levels of single modules, as info,shard=debug (default: none)
+    #[arg(long, value_name = "FILTER")]
+    log_filter: Option<String>,
+    /// set microseconds from which on a request is slow, -1 for none (default: 10000)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    slow_threshold: Option<String>,
+    /// set file for sampled and slow requests, - for standard output (default: off)
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    access_log: Option<String>,
+    /// set one in how many requests goes into the access log (default: 0, none)
+    #[arg(long, value_name = "N")]
+    access_log_sample: Option<String>,
+    /// set how keys are shown in logs: off, hash or hide (default: off)
+    #[arg(long, value_name = "HOW")]
+    log_redact_keys: Option<String>,
     /// set format of the log: text or json (default: text)
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -257,6 +272,11 @@ impl Typed {
             ("log_level", text(level)),
             ("log_file", self.output.clone()),
             ("log_format", self.log_format.clone()),
+            ("log_filter", self.log_filter.clone()),
+            ("slow_threshold", self.slow_threshold.clone()),
+            ("access_log", self.access_log.clone()),
+            ("access_log_sample", self.access_log_sample.clone()),
+            ("log_redact_keys", self.log_redact_keys.clone()),
             ("conf_file", self.conf_file.clone()),
             ("stats_port", text(port)),
             ("stats_addr", self.stats_addr.clone()),

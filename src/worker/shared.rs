@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::{Message, Worker};
 use crate::access::Meters;
 use crate::admin::memory::Shortage;
+use crate::journal::Journal;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -44,6 +45,8 @@ pub struct Shared {
     pub shortage: Shortage,
     /// What the process listens on, and whether it is about to end.
     pub gate: Arc<Gate>,
+    /// What is written down of single requests.
+    pub journal: Journal,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -81,6 +84,7 @@ impl Shared {
             suspicions: Suspicions::default(),
             shortage: Shortage::default(),
             gate: Arc::default(),
+            journal: Journal::default(),
             inboxes,
         }
     }
