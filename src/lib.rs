@@ -45,6 +45,7 @@
 //! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
 //! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
 //! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
+//! | [`manual`] | the manual page and the shells' completions, made from the flags |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -89,6 +90,7 @@ pub mod config;
 pub mod demo;
 pub mod hotkeys;
 pub mod journal;
+pub mod manual;
 pub mod outbox;
 pub mod reply;
 pub mod resp;

@@ -17,6 +17,7 @@ use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
+use circlet::manual;
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
         Action::Check(file) => check(file),
         Action::Demo => demo(),
         Action::Compare(options) => compare(options),
+        Action::Completions(shell) => print(&manual::completions(*shell)),
+        Action::ManualPage => print(&manual::page()),
         Action::TestConf | Action::Serve => with_settings(&flags),
     }
 }

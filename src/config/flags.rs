@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::value::digits;
 use crate::compare::{self, DEFAULT_KEYS};
+use crate::manual::Shell;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub enum Action {
     Demo,
     /// Tell whether a proxy that runs places keys as circlet will.
     Compare(compare::Options),
+    /// Print the completions of a shell.
+    Completions(Shell),
+    /// Print the manual page.
+    ManualPage,
     /// Serve.
     Serve,
 }
@@ -180,6 +185,15 @@ enum Command {
     /// ask a proxy that runs, nutcracker for one, whether it looks for keys where circlet will
     #[command(disable_help_flag = true)]
     Compare(Compare),
+    /// print the completions of a shell
+    #[command(disable_help_flag = true)]
+    Completions {
+        /// the shell
+        shell: Shell,
+    },
+    /// print the manual page, circlet(1)
+    #[command(disable_help_flag = true)]
+    ManualPage,
     /// print every key of the configuration, what it takes and what it means
     #[command(disable_help_flag = true)]
     ConfigReference {
@@ -234,6 +248,8 @@ impl Typed {
             Some(Command::Check { file }) => Action::Check(file.clone()),
             Some(Command::Demo) => Action::Demo,
             Some(Command::Compare(compare)) => Action::Compare(compare.options()),
+            Some(Command::Completions { shell }) => Action::Completions(*shell),
+            Some(Command::ManualPage) => Action::ManualPage,
             Some(Command::ConfigReference { markdown }) => {
                 Action::ConfigReference { markdown: *markdown }
             }
@@ -337,5 +353,10 @@ fn with_usage(message: &str) -> String {
 }
 
 fn usage() -> String {
-    Typed::command().render_help().to_string()
+    command().render_help().to_string()
+}
+
+/// All flags and subcommands, for what is made from them.
+pub fn command() -> clap::Command {
+    Typed::command()
 }
