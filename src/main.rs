@@ -12,10 +12,12 @@ use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
 use circlet::admin::web::Site;
 use circlet::admin::{self, process::raise_open_files};
+use circlet::compare;
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
+use circlet::manual;
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
@@ -50,6 +52,9 @@ fn main() -> ExitCode {
         }
         Action::Check(file) => check(file),
         Action::Demo => demo(),
+        Action::Compare(options) => compare(options),
+        Action::Completions(shell) => print(&manual::completions(*shell)),
+        Action::ManualPage => print(&manual::page()),
         Action::TestConf | Action::Serve => with_settings(&flags),
     }
 }
@@ -73,6 +78,17 @@ fn check(file: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(faults) => fail(&faults),
+    }
+}
+
+/// Exit code 1 says that something disagrees, or that nothing could be compared.
+fn compare(options: &compare::Options) -> ExitCode {
+    match compare::run(options) {
+        Ok(outcome) => {
+            print(&outcome.report);
+            if outcome.agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error),
     }
 }
 

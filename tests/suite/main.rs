@@ -10,6 +10,7 @@ mod cascade;
 mod chaos;
 mod clients;
 mod cluster;
+mod compare;
 mod deadlines;
 mod demo;
 mod documented;
