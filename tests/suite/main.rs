@@ -23,6 +23,7 @@ mod learned;
 mod limits;
 mod moving;
 mod one_redis;
+mod page;
 mod pipeline_order;
 mod proxied;
 mod pubsub;
