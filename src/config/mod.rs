@@ -16,6 +16,7 @@ mod fault;
 pub mod flags;
 mod keys;
 mod model;
+mod names;
 mod networks;
 mod pools;
 pub mod reference;

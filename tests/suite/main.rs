@@ -25,6 +25,7 @@ mod limits;
 mod metrics;
 mod moving;
 mod one_redis;
+mod page;
 mod pipeline_order;
 mod proxied;
 mod pubsub;
