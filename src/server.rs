@@ -31,6 +31,7 @@ use crate::shard::monitor::Monitor;
 use crate::shard::scripts::ScriptCache;
 use crate::tls::TlsError;
 use crate::tls::keeper::Certificates;
+use crate::upgrade::inherited::Inherited;
 use crate::worker::{self, Handle, Incoming, Message, Setup, Shared};
 
 /// A proxy that listens already and serves once it is run.
@@ -89,15 +90,20 @@ impl Server {
     /// Opens the listening sockets and starts the workers. Must be called within a tokio runtime
     /// with IO and time.
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        Self::start_with(config, options, &mut Inherited::default())
+    }
+
+    /// The same, with listening sockets that are open already.
+    pub fn start_with(
+        config: Config,
+        options: Options,
+        inherited: &mut Inherited,
+    ) -> Result<Self, StartError> {
         let certificates = Arc::new(Certificates::load(&config)?);
         let mut monitor = Monitor::new(&config, &certificates);
         let stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
-        let mut listeners = Vec::new();
-        for (index, pool) in pools.iter().enumerate() {
-            listeners.extend(Listener::open(pool)?.into_iter().map(|opened| (index, opened)));
-        }
         let (report, failures) = unbounded_channel();
         let (inboxes, outboxes): (Vec<_>, Vec<_>) =
             (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
@@ -109,6 +115,11 @@ impl Server {
             Arc::clone(&certificates),
         ));
         monitor.set_workers(Arc::clone(&shared));
+        let mut listeners = Vec::new();
+        for (index, pool) in pools.iter().enumerate() {
+            let opened = Listener::open(pool, inherited, &shared.gate)?;
+            listeners.extend(opened.into_iter().map(|opened| (index, opened)));
+        }
         let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
         let mut server = Self {
             listeners,
@@ -260,8 +271,16 @@ async fn teach(mut told: UnboundedReceiver<Told>, desk: Rc<RefCell<Desk>>) {
 }
 
 async fn accept(listener: Listener, pool: usize, desk: Rc<RefCell<Desk>>) {
+    let mut turnstile = desk.borrow().shared.gate.turnstile();
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            why = turnstile.closed() => {
+                let waiting = listener.close(why);
+                return waiting.into_iter().for_each(|one| desk.borrow_mut().admit(one, pool));
+            }
+        };
+        match accepted {
             Ok(stream) => desk.borrow_mut().admit(stream, pool),
             Err(error) => {
                 let name = desk.borrow().pools[pool].name.clone();

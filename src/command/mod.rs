@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod bits;
 mod docs;
+pub mod family;
 pub mod gather;
 pub mod glob;
 mod info;
@@ -16,16 +17,19 @@ pub mod reference;
 mod resolve;
 mod script;
 mod search;
+mod secrets;
 pub mod spec;
 pub mod table;
 mod treatment;
 
 pub use bits::{Categories, Flags, KeyFlags};
+pub use family::Family;
 pub use gather::Gather;
 pub use keys::{KeyError, KeyPositions};
 pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
 pub use script::Script;
+pub use secrets::secrets;
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
     Spec,

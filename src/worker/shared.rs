@@ -10,11 +10,13 @@ use tokio::sync::oneshot;
 use super::{Message, Worker};
 use crate::access::Meters;
 use crate::admin::memory::Shortage;
+use crate::journal::Journal;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 use crate::tls::keeper::Certificates;
+use crate::upgrade::gate::Gate;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -41,6 +43,10 @@ pub struct Shared {
     pub suspicions: Suspicions,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
+    /// What the process listens on, and whether it is about to end.
+    pub gate: Arc<Gate>,
+    /// What is written down of single requests.
+    pub journal: Journal,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -77,6 +83,8 @@ impl Shared {
             certificates,
             suspicions: Suspicions::default(),
             shortage: Shortage::default(),
+            gate: Arc::default(),
+            journal: Journal::default(),
             inboxes,
         }
     }
