@@ -42,6 +42,7 @@
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
+//! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -83,6 +84,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod hotkeys;
 pub mod outbox;
 pub mod reply;
 pub mod resp;

@@ -213,6 +213,7 @@ async fn serve(
         threads: settings.threads,
         max_clients: settings.max_clients,
         max_memory: settings.max_memory,
+        hotkeys_samples: settings.hotkeys_samples,
     };
     let server = Server::start_with(config, options, &mut inherited);
     let server = server.map_err(|error| error.to_string())?;

@@ -22,6 +22,7 @@ use crate::admin::memory;
 use crate::admin::stats::StatsSource;
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
+use crate::hotkeys;
 use crate::route::ring::{Ring, Share};
 use crate::shard::health::{Failure, ShardHealth};
 use crate::shard::inquiry::Told;
@@ -59,13 +60,15 @@ pub struct Options {
     /// How many bytes of memory the process may use; 0 is half of what the machine or the container
     /// has.
     pub max_memory: u64,
+    /// How many commands a second each worker looks at for hot and big keys; 0 is none.
+    pub hotkeys_samples: u32,
 }
 
 impl Default for Options {
-    /// A worker for each core, and no limit of clients.
+    /// A worker for each core, no limit of clients, and the usual look at keys.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, max_clients: 0, max_memory: 0 }
+        Self { threads, max_clients: 0, max_memory: 0, hotkeys_samples: hotkeys::SAMPLES }
     }
 }
 
@@ -138,6 +141,8 @@ impl Server {
             let setup = Setup { index, pools, counters, failures, shared, inbox };
             server.workers.push(worker::start(setup, messages)?);
         }
+        let samples = options.hotkeys_samples;
+        server.shared.tell_all(move |worker| worker.hotkeys.begin(samples));
         Ok(server)
     }
 

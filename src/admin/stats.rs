@@ -118,6 +118,11 @@ impl StatsSource {
         Self { pools, workers, health, host, started: Instant::now() }
     }
 
+    /// What the monitor counts.
+    pub fn health(&self) -> &HealthCounters {
+        &self.health
+    }
+
     /// Counts what one more worker counts.
     pub fn add_worker(&mut self, counters: Arc<WorkerCounters>) {
         self.workers.push(counters);

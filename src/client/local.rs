@@ -29,6 +29,7 @@ impl Worker {
             Local::Ping if self.is_in_subscriber_mode(number) => {
                 self.ping_subscribed(number, request)
             }
+            Local::Proxy => self.proxy(number, request),
             Local::ClientUnblock => self.client_unblock(number, request),
             Local::Command
             | Local::CommandCount

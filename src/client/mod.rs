@@ -27,6 +27,7 @@ pub mod monitor;
 pub mod origin;
 pub(crate) mod procedure;
 pub(crate) mod proxied;
+mod proxy;
 mod publish;
 mod pubsub;
 mod record;

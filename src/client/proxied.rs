@@ -12,6 +12,7 @@ use tokio::io::Interest;
 
 use super::origin::{self, Header, HeaderFault, LONGEST_BINARY, Origin};
 use crate::config::Pool;
+use crate::resp::Request;
 use crate::socket::Socket;
 use crate::worker::Worker;
 
@@ -141,10 +142,14 @@ impl Worker {
     }
 }
 
-/// Whether a line that is no command is the start of a PROXY protocol header.
-pub(super) fn is_header(name: &[u8]) -> bool {
+/// Whether a line that is no command is the start of a PROXY protocol header. PROXY with another
+/// word than a header's is the command.
+pub(super) fn is_header(request: &Request<'_>) -> bool {
     // Version 2 starts with two blank lines and this one.
-    name == b"PROXY" || name == b"\0"
+    request.arg(0) == b"\0"
+        || request.arg(0) == b"PROXY"
+            && request.len() > 1
+            && [&b"TCP4"[..], b"TCP6", b"UNKNOWN"].contains(&request.arg(1))
 }
 
 const UNTRUSTED: &str = "ERR PROXY protocol header refused: proxy_protocol_from of this pool does \

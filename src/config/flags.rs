@@ -132,6 +132,9 @@ struct Typed {
     /// set memory that the process may use (default: half of what there is)
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<String>,
+    /// set number of commands a second looked at for hot and big keys (default: 1000, off: 0)
+    #[arg(long, value_name = "N")]
+    hotkeys_samples: Option<String>,
     /// set format of the log: text or json (default: text)
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -224,6 +227,7 @@ impl Typed {
             ("threads", self.threads.clone()),
             ("max_clients", self.max_clients.clone()),
             ("max_memory", self.max_memory.clone()),
+            ("hotkeys_samples", self.hotkeys_samples.clone()),
         ];
         Ok(all.into_iter().filter_map(|(name, text)| Some((name, text?))).collect())
     }

@@ -55,6 +55,8 @@ pub struct Settings {
     pub max_clients: u32,
     /// How many bytes of memory the process may use; 0 is half of what there is.
     pub max_memory: u64,
+    /// How many commands a second each worker looks at for hot and big keys; 0 is none.
+    pub hotkeys_samples: u32,
 }
 
 /// The prefix of our environment variables.
@@ -126,6 +128,7 @@ impl Settings {
             upgrade_socket: path("upgrade_socket"),
             max_clients: number("max_clients")? as u32,
             max_memory: value::size(text("max_memory"), &(0..=u64::MAX))?,
+            hotkeys_samples: number("hotkeys_samples")? as u32,
         })
     }
 }

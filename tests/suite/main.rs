@@ -15,6 +15,7 @@ mod demo;
 mod documented;
 mod ejection;
 mod every_command;
+mod explain;
 mod harness;
 mod harness_works;
 mod leaks;

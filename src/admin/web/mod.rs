@@ -4,7 +4,7 @@
 //! heartbeats and signals: nothing here may compute for long, and whatever workers know is asked of
 //! them ([`Shared::ask_all`](crate::worker::Shared::ask_all)).
 
-mod site;
+pub mod site;
 
 use std::convert::Infallible;
 use std::sync::Arc;

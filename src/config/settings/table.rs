@@ -60,6 +60,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "How many bytes of memory the process may use (`2gb`, as sizes of pools are written); 0 is half of what the machine, or the container, has. Near it large transfers wait, new clients are turned away, and clients are disconnected: those that do not read their replies, the most bytes first, then those whose command is large and has come in part.",
     },
     Setting {
+        name: "hotkeys_samples",
+        flags: "--hotkeys-samples",
+        default: "1000",
+        takes: Kind::Integer(0..=100_000),
+        meaning: "How many commands a second each worker looks at, for moments up to twice as many, to know hot and big keys (docs/hotkeys.md); 0 is none. A worker that handles no more than that looks at all.",
+    },
+    Setting {
         name: "log_level",
         flags: "-v, --verbose",
         default: "5",

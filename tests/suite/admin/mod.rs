@@ -1,6 +1,6 @@
 //! The admin address: what operators and their programs see and do over HTTP.
 
-use crate::harness::{Circlet, Proxy, Shard, ask, free_port, get, pool_yaml};
+use crate::harness::{Address, Circlet, Proxy, Shard, ask, eventually, free_port, get, pool_yaml};
 
 /// circlet over these shards, and the port of its admin address.
 pub fn with_admin(shards: &[&Shard], settings: &str) -> (Proxy, u16) {
@@ -8,7 +8,10 @@ pub fn with_admin(shards: &[&Shard], settings: &str) -> (Proxy, u16) {
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
     let text = pool_yaml("pool", &servers, settings);
-    (Circlet::with_arguments(&text, &["--admin-addr", &address]), port)
+    let circlet = Circlet::with_arguments(&text, &["--admin-addr", &address]);
+    let address = Address::Tcp(port);
+    eventually("the admin address accepts", || address.is_listened_on_by(circlet.pid()));
+    (circlet, port)
 }
 
 #[test]

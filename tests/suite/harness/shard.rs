@@ -154,8 +154,8 @@ fn wait(mut process: Process, address: &Address) -> Option<Process> {
         return None;
     }
     // Whatever it answers (+PONG, -NOAUTH …), it serves.
-    Client::connect(address).command(&["PING"]);
-    Some(process)
+    let answer = Client::try_connect(address).and_then(|mut client| client.try_command(&["PING"]));
+    answer.ok().map(|_| process)
 }
 
 fn program() -> &'static str {
