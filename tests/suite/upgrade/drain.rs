@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::load::{Load, all_manners};
 use super::{Site, client};
-use crate::harness::{Address, Client, Reply, encode, free_port, get};
+use crate::harness::{Address, Client, Reply, encode, eventually, free_port, get};
 
 #[test]
 fn commands_that_were_sent_are_answered_and_nobody_is_cut_off_in_the_middle() {
@@ -82,22 +82,50 @@ fn a_second_signal_or_an_interrupt_ends_it_at_once() {
 }
 
 #[test]
+fn who_waits_to_be_let_in_still_is() {
+    let site = Site::new();
+    let mut circlet = site.start(&[]);
+    circlet.process.signal(Signal::STOP);
+    // More than are let in before it looks at signals again.
+    let connect = |_| {
+        let mut client = Client::connect(&site.tcp());
+        client.send(&encode(&["INCR", "visits"]));
+        client
+    };
+    let mut clients: Vec<Client> = (0..300).map(connect).collect();
+    circlet.process.signal(Signal::TERM);
+    circlet.process.signal(Signal::CONT);
+    let mut visits: Vec<i64> =
+        clients.iter_mut().map(|client| client.read_reply().integer()).collect();
+    visits.sort_unstable();
+    assert!(visits.into_iter().eq(1..=300));
+    clients.iter_mut().for_each(Client::expect_closed);
+    circlet.expect_end();
+}
+
+#[test]
 fn while_the_end_is_only_announced_all_are_served() {
     let site = Site::new();
     let admin = free_port();
     let address = format!("127.0.0.1:{admin}");
-    let mut circlet = site.start(&["--drain-delay", "400", "--admin-addr", &address]);
+    let mut circlet = site.start(&["--drain-delay", "600", "--admin-addr", &address]);
     let mut old = client(&site.tcp());
+    eventually("it is ready", || get(admin, "/readyz").status == 200);
     let began = Instant::now();
     circlet.process.signal(Signal::TERM);
-    circlet.expect_log("still serving for 400 ms");
+    circlet.expect_log("still serving for 600 ms");
+    let page = get(admin, "/readyz");
+    assert_eq!(
+        (page.status, &page.body[..]),
+        (503, "the process is about to end: its clients leave\n")
+    );
     assert_eq!(get(admin, "/healthz").status, 200);
     let mut new = client(&site.tcp());
     assert_eq!(new.command(&["SET", "a", "1"]), Reply::ok());
     assert_eq!(old.command(&["GET", "a"]), Reply::bulk("1"));
     new.expect_closed();
     old.expect_closed();
-    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(600), "{:?}", began.elapsed());
     circlet.expect_end();
     let Address::Tcp(port) = site.tcp() else { unreachable!() };
     assert!(Client::try_connect(&Address::Tcp(port)).is_err());
