@@ -270,7 +270,7 @@ async fn serve(
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     systemd::serving();
     if let Some(predecessor) = predecessor {
-        local.spawn_local(predecessor.relieve());
+        local.spawn_local(predecessor.relieve(Arc::clone(&shared.gate)));
     }
     local.spawn_local(systemd::feed_watchdog());
     let ended = ended(logging, &mut signals, &server, settings.patience);

@@ -115,6 +115,7 @@ impl Server {
             Arc::clone(&certificates),
         ));
         monitor.set_workers(Arc::clone(&shared));
+        shared.gate.set_files_stay(inherited.are_shared());
         let mut listeners = Vec::new();
         for (index, pool) in pools.iter().enumerate() {
             let opened = Listener::open(pool, inherited, &shared.gate)?;

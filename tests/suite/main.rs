@@ -35,5 +35,6 @@ mod scripts;
 mod sessions;
 mod tls;
 mod transactions;
+mod upgrade;
 mod users;
 mod whole_keyspace;
