@@ -41,6 +41,7 @@
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
+//! | [`explain`] | why a key lives where it does, and how keys are shared out, as named values |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -82,6 +83,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod explain;
 pub mod outbox;
 pub mod reply;
 pub mod resp;

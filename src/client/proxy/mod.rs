@@ -3,6 +3,10 @@
 //! A subcommand is a file of its own here, with a [`Subcommand`] that [`SUBCOMMANDS`] lists, and a
 //! line in the command table.
 
+mod command;
+mod explain;
+mod shards;
+
 use crate::resp::Request;
 use crate::worker::Worker;
 
@@ -17,7 +21,7 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] = &[HELP];
+const SUBCOMMANDS: &[Subcommand] = &[explain::EXPLAIN, shards::RING, shards::SHARDS, HELP];
 
 impl Worker {
     /// Answers a subcommand of PROXY.
