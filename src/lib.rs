@@ -42,6 +42,8 @@
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`explain`] | why a key lives where it does, and how keys are shared out, as named values |
+//! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
+//! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -84,6 +86,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod explain;
+pub mod hotkeys;
 pub mod outbox;
 pub mod reply;
 pub mod resp;
@@ -95,4 +98,5 @@ pub mod socket;
 pub mod subscription;
 pub mod tcp;
 pub mod tls;
+pub mod upgrade;
 pub mod worker;

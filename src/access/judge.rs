@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::access::Accounts;
     use crate::command::{
-        BeginSearch, Categories, FindKeys, KeySpec, RequestPolicy, ResponsePolicy,
+        BeginSearch, Categories, Family, FindKeys, KeySpec, RequestPolicy, ResponsePolicy,
     };
     use crate::resp::Span;
 
@@ -208,6 +208,7 @@ mod tests {
             flags: Flags::MODULE,
             categories: Categories::READ.with(Categories::SLOW),
             group: "module",
+            family: Family::Other,
             since: "",
             tips: Vec::new(),
             key_specs: vec![at],

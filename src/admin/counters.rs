@@ -1,7 +1,14 @@
 //! Counters that one worker writes and the scraper reads.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
+
+use super::histogram::Histogram;
+use crate::command::Family;
+use crate::reply::code::Code;
+use crate::shard::fault_kind::FaultKind;
+use crate::shard::link::Link;
 
 /// A number with one writer: no read-modify-write, so it costs a load and a store.
 #[derive(Debug, Default)]
@@ -50,6 +57,66 @@ pub struct ShardCounters {
     pub in_queue_bytes: Counter,
     pub out_queue: Counter,
     pub out_queue_bytes: Counter,
+    /// Requests that were answered with an error because of the link they were for, by
+    /// [`FaultKind`].
+    pub failed_requests: [Counter; FaultKind::COUNT],
+    /// Links that failed, and requests that were late, as health heard of them; by [`FaultKind`].
+    pub link_failures: [Counter; FaultKind::COUNT],
+    /// Errors that the shard said, by [`Code`].
+    pub error_replies: [Counter; Code::COUNT],
+    /// Requests that took longer than is thought slow.
+    pub slow_requests: Counter,
+    times: [OnceLock<Box<Times>>; Family::COUNT],
+}
+
+/// How long the requests of one family took that went to one shard.
+#[derive(Debug, Default)]
+pub struct Times {
+    /// From when a request was read to when it was written to the shard.
+    pub queue: Histogram,
+    /// From then to when the whole of its reply was read.
+    pub shard: Histogram,
+}
+
+impl ShardCounters {
+    /// The times of a family's requests. Only the owning worker may call it.
+    #[inline]
+    pub fn times_of(&self, family: Family) -> &Times {
+        self.times[family as usize].get_or_init(Box::default)
+    }
+
+    /// The times of those families that the shard ever got requests of.
+    pub fn times(&self) -> impl Iterator<Item = (Family, &Times)> {
+        let known = Family::ALL.iter().zip(&self.times);
+        known.filter_map(|(&family, times)| Some((family, &**times.get()?)))
+    }
+
+    /// Begins to count again what waits and what is in flight.
+    pub(crate) fn forget_queues(&self) {
+        for queue in [&self.in_queue, &self.in_queue_bytes, &self.out_queue, &self.out_queue_bytes]
+        {
+            queue.set(0);
+        }
+    }
+
+    /// Counts what waits for `link` and what is in flight on it.
+    pub(crate) fn add_queues(&self, link: &Link) {
+        let sent = link.in_flight.len() - link.unsent;
+        self.in_queue.add(link.unsent as u64);
+        self.in_queue_bytes.add(link.output.len() as u64);
+        self.out_queue.add(sent as u64);
+        let bytes = link.in_flight.iter().take(sent).map(|pending| u64::from(pending.bytes));
+        self.out_queue_bytes.add(bytes.sum());
+    }
+}
+
+/// What one worker counts of one pool's commands of a family.
+#[derive(Debug, Default)]
+pub struct FamilyCounters {
+    /// Commands that clients said.
+    pub commands: Counter,
+    /// Requests that shards answered with an error.
+    pub errors: Counter,
 }
 
 /// What one worker counts of one pool.
@@ -65,6 +132,16 @@ pub struct PoolCounters {
     pub displaced_requests: Counter,
     pub displaced_refused: Counter,
     pub shed_clients: Counter,
+    /// Bytes read from clients.
+    pub bytes_in: Counter,
+    /// Bytes written to clients.
+    pub bytes_out: Counter,
+    /// Clients that were disconnected because what they said was no command.
+    pub protocol_errors: Counter,
+    /// Errors that circlet itself said, by [`Code`].
+    pub error_replies: [Counter; Code::COUNT],
+    /// What clients said, by [`Family`].
+    pub families: [FamilyCounters; Family::COUNT],
     pub shards: Vec<ShardCounters>,
 }
 
@@ -72,6 +149,9 @@ pub struct PoolCounters {
 #[derive(Debug, Default)]
 #[allow(missing_docs)]
 pub struct WorkerCounters {
+    /// From when replies were read to when all clients were written to that got one, by turn of the
+    /// loop.
+    pub returns: Histogram,
     pub pools: Vec<PoolCounters>,
 }
 
@@ -82,7 +162,7 @@ impl WorkerCounters {
             shards: (0..shards).map(|_| ShardCounters::default()).collect(),
             ..PoolCounters::default()
         };
-        Self { pools: shards_of_pools.iter().map(pool).collect() }
+        Self { pools: shards_of_pools.iter().map(pool).collect(), ..Self::default() }
     }
 }
 
@@ -96,14 +176,19 @@ pub struct HealthCounters {
 struct PoolEjections {
     server_ejects: Counter,
     server_ejected_at: Vec<Counter>,
+    ejections: Vec<Counter>,
+    readmissions: Vec<Counter>,
 }
 
 impl HealthCounters {
     /// Counters at zero for pools with these numbers of shards.
     pub fn new(shards_of_pools: &[usize]) -> Self {
+        let zeros = |shards: usize| (0..shards).map(|_| Counter::default()).collect();
         let pool = |&shards: &usize| PoolEjections {
             server_ejects: Counter::default(),
-            server_ejected_at: (0..shards).map(|_| Counter::default()).collect(),
+            server_ejected_at: zeros(shards),
+            ejections: zeros(shards),
+            readmissions: zeros(shards),
         };
         Self { pools: shards_of_pools.iter().map(pool).collect() }
     }
@@ -114,6 +199,22 @@ impl HealthCounters {
         let micros = u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX);
         self.pools[pool].server_ejects.add(1);
         self.pools[pool].server_ejected_at[shard].set(micros);
+        self.pools[pool].ejections[shard].add(1);
+    }
+
+    /// Counts a shard's return from being ejected or down. Only the monitor may call it.
+    pub fn readmitted(&self, pool: usize, shard: usize) {
+        self.pools[pool].readmissions[shard].add(1);
+    }
+
+    /// How often the shard was ejected.
+    pub fn ejections(&self, pool: usize, shard: usize) -> u64 {
+        self.pools[pool].ejections[shard].value()
+    }
+
+    /// How often it came back.
+    pub fn readmissions(&self, pool: usize, shard: usize) -> u64 {
+        self.pools[pool].readmissions[shard].value()
     }
 
     /// How often shards of the pool were ejected.

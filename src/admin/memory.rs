@@ -12,7 +12,7 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,13 +22,21 @@ use crate::worker::Shared;
 
 /// Whether memory is short: set by the control thread, read where something large is to be kept.
 #[derive(Debug, Default)]
-pub struct Shortage(AtomicBool);
+pub struct Shortage {
+    is_on: AtomicBool,
+    limit: AtomicU64,
+}
 
 impl Shortage {
     /// Whether it is.
     #[inline]
     pub fn is_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of memory the process may use; 0 before that is known, or where it is not.
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
     }
 }
 
@@ -39,6 +47,7 @@ pub async fn watch(limit: u64, shared: Arc<Shared>) {
     if limit == 0 {
         return;
     }
+    shared.shortage.limit.store(limit, Ordering::Relaxed);
     let (high, low) = (limit / 16 * 15, limit / 8 * 7);
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -46,7 +55,7 @@ pub async fn watch(limit: u64, shared: Arc<Shared>) {
         ticks.tick().await;
         let used = resident();
         if used > high {
-            if !shared.shortage.0.swap(true, Ordering::Relaxed) {
+            if !shared.shortage.is_on.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     used_bytes = used,
                     max_memory_bytes = limit,
@@ -54,7 +63,7 @@ pub async fn watch(limit: u64, shared: Arc<Shared>) {
                 );
             }
             shed(&shared, used - low).await;
-        } else if used < low && shared.shortage.0.swap(false, Ordering::Relaxed) {
+        } else if used < low && shared.shortage.is_on.swap(false, Ordering::Relaxed) {
             tracing::info!(used_bytes = used, "memory is no longer short");
             shared.tell_all(|worker| worker.go_on_with_memory());
         }
@@ -95,7 +104,7 @@ pub async fn give_back_after_peaks() {
 }
 
 /// Bytes of the process that are in memory, as the system counts them; 0 where it does not tell.
-fn resident() -> u64 {
+pub fn resident() -> u64 {
     let pages = |text: String| text.split_whitespace().nth(1)?.parse::<u64>().ok();
     let pages = fs::read_to_string("/proc/self/statm").ok().and_then(pages);
     pages.unwrap_or(0) * rustix::param::page_size() as u64

@@ -3,8 +3,10 @@
 pub mod counters;
 pub mod describe;
 pub mod heap;
+pub mod histogram;
 pub mod log;
 pub mod memory;
+pub mod metrics;
 pub mod process;
 pub mod signals;
 pub mod stats;

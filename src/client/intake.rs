@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::apart::Told;
 use super::session::{Input, Pause, Special};
+use crate::reply::code::Code;
 use crate::reply::slots::Frame;
 use crate::resp::{ProtocolError, Request, RequestScanner, Scan, Writer, inline};
 use crate::worker::{HEAVY, Worker};
@@ -68,8 +69,10 @@ impl Worker {
                 }
                 self.command(number, &Request::new(&bytes, input.scanner.args()), Some(&bytes));
                 if self.sessions[number as usize].pause.comes_again() {
+                    self.forget_command();
                     return self.keep_for_later(number, &bytes, RequestScanner::default());
                 }
+                self.count_said(number);
                 self.pause_if_full(number);
             }
             Ok(Scan::More(missing)) => {
@@ -109,14 +112,23 @@ impl Worker {
                     start += len;
                 }
                 Ok(Scan::More(missing)) => {
+                    self.count_said(number);
                     return self.keep_partial(number, &bytes[start..], scanner, missing);
                 }
-                Err(error) => return self.refuse_bytes(number, &bytes[start..], &error),
+                Err(error) => {
+                    self.count_said(number);
+                    return self.refuse_bytes(number, &bytes[start..], &error);
+                }
             }
         }
         scanner.reset();
         // A command that wants the session drained comes again.
-        let kept = if self.sessions[number as usize].pause.comes_again() { last } else { start };
+        let comes_again = self.sessions[number as usize].pause.comes_again();
+        if comes_again {
+            self.forget_command();
+        }
+        let kept = if comes_again { last } else { start };
+        self.count_said(number);
         if kept < bytes.len() {
             self.keep_for_later(number, &bytes[kept..], scanner);
         } else {
@@ -178,7 +190,9 @@ impl Worker {
     pub(super) fn refuse_protocol(&mut self, number: u32, error: &ProtocolError) {
         let session = &mut self.sessions[number as usize];
         tracing::info!(client = session.id, %error, "client disconnected: protocol error");
-        self.counters.pools[usize::from(session.pool)].client_err.add(1);
+        let counters = &self.counters.pools[usize::from(session.pool)];
+        counters.client_err.add(1);
+        counters.protocol_errors.add(1);
         self.muted(number, |worker| {
             worker.say(number, |writer| writer.error(&format!("ERR {error}")));
             Told::IfWanted
@@ -194,7 +208,9 @@ impl Worker {
             client = session.id,
             "client disconnected: it speaks HTTP, which may be an attack from a web page"
         );
-        self.counters.pools[usize::from(session.pool)].client_err.add(1);
+        let counters = &self.counters.pools[usize::from(session.pool)];
+        counters.client_err.add(1);
+        counters.protocol_errors.add(1);
         self.finish_session(number);
     }
 
@@ -202,21 +218,27 @@ impl Worker {
     pub(crate) fn say(&mut self, number: u32, write: impl FnOnce(&mut Writer<'_>)) {
         let session = &mut *self.sessions[number as usize];
         let sequence = session.replies.reserve();
-        let protocol = session.protocol;
+        let (protocol, mut error) = (session.protocol, None);
         if session.replies.is_due(sequence) {
             // Straight into the outbox; the place is filled with nothing more.
-            session
-                .output
-                .write_with(&mut self.spare, |out| write(&mut Writer::new(out, protocol)));
+            session.output.write_with(&mut self.spare, |out| {
+                let start = out.len();
+                write(&mut Writer::new(out, protocol));
+                error = Code::of(&out[start..]);
+            });
             session.replies.fill_silently(sequence, &mut session.output, &mut self.spare);
         } else {
             let mut reply = self.spare.take();
             write(&mut Writer::new(&mut reply, protocol));
+            error = Code::of(&reply);
             let frame = Frame::Small(&reply);
             session.replies.fill(sequence, frame, &mut session.output, &mut self.spare);
             self.spare.give(reply);
         }
         self.ready.session(session, number);
+        if let Some(code) = error {
+            self.note_own_error(number, code);
+        }
     }
 }
 

@@ -12,16 +12,17 @@ use crate::worker::Worker;
 impl Worker {
     /// The session's commands that are handled next arrived at `arrived_at`, or just now.
     pub(super) fn begin_waited(&mut self, number: u32, arrived_at: Option<u32>) {
-        let (Some(at), Some(timeout)) = (arrived_at, self.pool_of(number).timeout) else { return };
+        let Some(at) = arrived_at else { return };
         self.clock.set_arrival(at);
-        if self.clock.now().wrapping_sub(at) > timeout {
+        let Some(timeout) = self.pool_of(number).timeout else { return };
+        if self.clock.micros().wrapping_sub(at) / 1_000 > timeout {
             self.sessions[number as usize].special.set(Special::LATE);
         }
     }
 
     /// What waited is handled, or waits again.
     pub(super) fn end_waited(&mut self, number: u32) {
-        self.clock.set_arrival(self.clock.now());
+        self.clock.set_arrival(self.clock.micros());
         self.sessions[number as usize].special.clear(Special::LATE);
     }
 

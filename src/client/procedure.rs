@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::session::Pause;
+use crate::reply::code::Code;
 use crate::reply::slots::Frame;
 use crate::resp::{Protocol, Writer};
 use crate::shard::link::{Part, Pending};
@@ -55,6 +56,9 @@ impl Worker {
             session.pause = Pause::No;
         }
         session.wake();
+        if let Some(code) = Code::of(reply) {
+            self.note_own_error(number, code);
+        }
         self.answer(number, sequence, Frame::Small(reply));
     }
 

@@ -11,6 +11,7 @@ use super::origin::Origin;
 use super::subscription::Subscriber;
 use super::transaction::Transaction;
 use crate::access::Account;
+use crate::command::Family;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
 use crate::resp::{Protocol, RequestScanner};
@@ -70,6 +71,8 @@ pub struct Session {
     pub heard_at: u32,
     /// The number of its last command ([`crate::command::Spec::id`]); `u16::MAX` before the first.
     pub last_command: u16,
+    /// What that was about.
+    pub last_family: Family,
     /// Which replies it wants.
     pub mute: Mute,
     /// The link that it has to itself, while it needs one.
@@ -220,7 +223,7 @@ pub struct Input {
     pub bytes: BytesMut,
     /// At least so many bytes are missing; 0 when whole commands may wait.
     pub missing: usize,
-    /// When whole commands that wait arrived, in milliseconds of the worker's clock. `None` where
+    /// When whole commands that wait arrived, in microseconds of the worker's clock. `None` where
     /// they wait for something that was wanted (BLPOP, CLIENT PAUSE): that is no delay of theirs.
     pub arrived_at: Option<u32>,
 }
@@ -258,6 +261,7 @@ impl Session {
             since: Instant::now(),
             heard_at: 0,
             last_command: u16::MAX,
+            last_family: Family::Other,
             mute: Mute::Off,
             account: None,
             metered: None,

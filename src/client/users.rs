@@ -25,7 +25,7 @@ use crate::resp::{Request, write};
 use crate::shard::connect::{Identity, User};
 use crate::shard::doors::Door;
 use crate::shard::fault::LinkFault;
-use crate::shard::link::{Link, Part, Pending};
+use crate::shard::link::{Link, Part};
 use crate::worker::Worker;
 
 /// Whether the shards let clients in that say no password.
@@ -213,8 +213,7 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         session.outstanding += 1;
         let pool = usize::from(session.pool);
-        let (queued_at, part) = (self.clock.arrival(), Part::Asked);
-        let pending = Pending { session: number, sequence: place, queued_at, part };
+        let pending = self.pending(number, place, Part::Asked);
         match self.link_apart(pool, shard, whose) {
             Ok(link) => {
                 let entry = &mut *self.links[link as usize];

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod bits;
 mod docs;
+pub mod family;
 pub mod gather;
 pub mod glob;
 mod info;
@@ -21,6 +22,7 @@ pub mod table;
 mod treatment;
 
 pub use bits::{Categories, Flags, KeyFlags};
+pub use family::Family;
 pub use gather::Gather;
 pub use keys::{KeyError, KeyPositions};
 pub use learned::Learned;

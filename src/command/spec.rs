@@ -1,6 +1,7 @@
 //! What is known of a command.
 
 use super::bits::{Categories, Flags, KeyFlags};
+use super::family::Family;
 use super::gather::Gather;
 use super::script::Script;
 
@@ -29,6 +30,8 @@ pub struct Spec {
     pub categories: Categories,
     /// The group Redis's documentation puts it in.
     pub group: &'static str,
+    /// The same for statistics.
+    pub family: Family,
     /// The first version of Redis, or from 7.2.4 on of Valkey, that has it.
     pub since: &'static str,
     /// Redis's command tips, as in COMMAND INFO.

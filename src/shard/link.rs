@@ -20,6 +20,7 @@ use bytes::BytesMut;
 use super::connect::Identity;
 use super::fault::LinkFault;
 use super::scripts::Loaded;
+use crate::command::Family;
 use crate::outbox::{Outbox, WRITE_THROUGH};
 use crate::resp::ReplyScanner;
 use crate::socket::Socket;
@@ -163,17 +164,26 @@ pub struct Pending {
     pub session: u32,
     /// Its place among the session's replies.
     pub sequence: u32,
-    /// When its command arrived, or was queued where circlet asks of itself; in milliseconds of
+    /// When its command arrived, or was queued where circlet asks of itself; in microseconds of
     /// the worker's clock.
-    pub queued_at: u32,
+    pub arrived_at: u32,
+    /// When the kernel was offered the first of its bytes, by the same clock; before that, when it
+    /// was queued.
+    pub sent_at: u32,
+    /// How long it is, in bytes; the first of several that travel in one piece counts for all.
+    pub bytes: u32,
     /// Which part of the reply it is, or a mark.
     pub part: Part,
+    /// The number of the session's command that it belongs to ([`crate::command::Spec::id`]).
+    pub command: u16,
+    /// What that is about.
+    pub family: Family,
 }
 
 impl Pending {
     /// How long it has waited at the moment `now` of the worker's clock, in milliseconds.
     pub fn age(&self, now: u32) -> u32 {
-        now.wrapping_sub(self.queued_at)
+        now.wrapping_sub(self.arrived_at) / 1_000
     }
 }
 
@@ -209,6 +219,8 @@ pub enum Part {
     Probe,
     /// That of one whose round trip is measured: the ticket knows.
     Ticket(u16),
+    /// All of it, to be measured: the place among what is watched ([`crate::hotkeys`]).
+    Measured(u16),
     /// The answer to what remembers a key of another shard; the sequence number is that shard's
     /// index.
     Recorded,
@@ -284,10 +296,20 @@ impl Link {
     /// those whose replies are due.
     #[inline]
     pub fn enter(&mut self, pending: Pending, queued: usize, written: usize) {
-        self.in_flight.push_back(pending);
+        let bytes = u32::try_from(queued + written).unwrap_or(u32::MAX);
+        self.in_flight.push_back(Pending { bytes, ..pending });
         self.unsent = if written > 0 { 0 } else { self.unsent + 1 };
         self.requests += 1;
         self.request_bytes += (queued + written) as u64;
+    }
+
+    /// The kernel is offered all that waits, at the moment `now` of the worker's clock.
+    #[inline]
+    pub fn offer(&mut self, now: u32) {
+        let sent = self.in_flight.len() - std::mem::take(&mut self.unsent);
+        for pending in self.in_flight.range_mut(sent..) {
+            pending.sent_at = now;
+        }
     }
 
     /// Writes what the kernel takes of a large request straight from where it was read, when

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod connect;
 pub mod doors;
 pub mod fault;
+pub mod fault_kind;
 pub mod health;
 pub mod heartbeat;
 pub mod inquiry;

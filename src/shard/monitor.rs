@@ -188,8 +188,10 @@ impl Monitor {
         let pool = &self.pools[index];
         for change in changes {
             pool.log(change);
-            if change.to == State::Ejected {
-                self.counters.ejected(index, change.shard, SystemTime::now());
+            match change.to {
+                State::Ejected => self.counters.ejected(index, change.shard, SystemTime::now()),
+                State::Live | State::Returning => self.counters.readmitted(index, change.shard),
+                State::Down => {}
             }
         }
         if !changes.is_empty() && pool.judge.live() == 0 {

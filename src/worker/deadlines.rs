@@ -24,25 +24,20 @@ use crate::reply::frame;
 use crate::reply::slots::Frame;
 use crate::resp::write;
 use crate::shard::fault::LinkFault;
+use crate::shard::fault_kind::FaultKind;
 use crate::shard::link::{Link, Owner, Part, Pending};
 
 impl Worker {
-    /// Whether any pool has a `timeout`, so that the clock matters.
-    #[inline]
-    pub(crate) fn timeouts(&self) -> bool {
-        self.pools.iter().any(|pool| pool.timeout.is_some())
-    }
-
     /// Answers all requests that have waited longer than their pool's `timeout`.
     pub fn sweep_timeouts(&mut self) {
         self.clock.refresh();
-        let now = self.clock.now();
+        let (now, micros) = (self.clock.now(), self.clock.micros());
         let slow: Vec<(u32, u32)> = self
             .links
             .iter()
             .filter_map(|(number, link)| {
-                let timeout = self.pools[link.pool].timeout?;
-                is_slow(link, now, timeout).then_some((number as u32, timeout))
+                let timeout = self.pools[link.pool].timeout?.min(LONGEST_TIMEOUT);
+                is_slow(link, micros, timeout).then_some((number as u32, timeout))
             })
             .collect();
         for (number, timeout) in slow {
@@ -52,7 +47,8 @@ impl Worker {
 
     fn sweep_link(&mut self, number: u32, now: u32, timeout: u32) {
         let Some(link) = self.links.get_mut(number as usize) else { return };
-        let is_front_late = link.in_flight.front().is_some_and(|p| p.age(now) > timeout);
+        let micros = self.clock.micros();
+        let is_front_late = link.in_flight.front().is_some_and(|p| p.age(micros) > timeout);
         if link.owner != Owner::Shared {
             // What the session left there hangs on the connection: it goes as a whole.
             if is_front_late {
@@ -60,7 +56,7 @@ impl Worker {
             }
             return;
         }
-        let (overdue, timed_out) = take_overdue(link, now, timeout);
+        let (overdue, timed_out) = take_overdue(link, micros, timeout);
         let (pool, shard) = (link.pool, link.shard);
         if !overdue.is_empty() {
             self.answer_overdue(pool, shard, &overdue);
@@ -68,13 +64,15 @@ impl Worker {
         if is_front_late {
             self.judge_silence(number, now, timeout, timed_out);
         }
-        self.release_late(number, now, timeout);
+        self.release_late(number, micros, timeout);
     }
 
     /// Tells their clients; the link still carries the sessions' numbers.
     fn answer_overdue(&mut self, pool: usize, shard: usize, overdue: &[Pending]) {
         let error = self.error_reply(pool, shard, &LinkFault::ReplyTimeout);
-        self.counters.pools[pool].forward_error.add(overdue.len() as u64);
+        let (counters, count) = (&self.counters.pools[pool], overdue.len() as u64);
+        counters.forward_error.add(count);
+        counters.shards[shard].failed_requests[FaultKind::ReplyTimeout as usize].add(count);
         for pending in overdue {
             self.sessions[pending.session as usize].outstanding += 1;
             self.deliver(*pending, Frame::Small(&error));
@@ -143,7 +141,7 @@ impl Worker {
         blocked.retain(|&session| {
             let Some(session) = self.sessions.get_mut(session as usize) else { return false };
             let arrived_at = session.input.as_ref().and_then(|input| input.arrived_at);
-            let is_late = arrived_at.is_some_and(|at| now.wrapping_sub(at) > timeout);
+            let is_late = arrived_at.is_some_and(|at| now.wrapping_sub(at) / 1_000 > timeout);
             if session.pause == Pause::Link && is_late {
                 session.pause = Pause::No;
                 session.wake();
@@ -187,6 +185,9 @@ fn probe_text(number: u32) -> Vec<u8> {
 /// A shard that answers, but later than anybody waits, works for nobody: with the connection it
 /// drops what it has not begun. Two pipelines as long as `client_pipeline_limit` lets them be.
 const MOST_TIMED_OUT: usize = 8192;
+
+/// Ages are known up to 71 minutes: a longer `timeout` is an hour.
+const LONGEST_TIMEOUT: u32 = 60 * 60 * 1_000;
 
 #[cfg(test)]
 mod tests;

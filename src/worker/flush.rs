@@ -42,6 +42,7 @@ impl Worker {
             }
             put_off
         });
+        self.end_turn();
         let put_off = !sessions.is_empty();
         // A flush can put others on the lists.
         sessions.append(&mut self.ready.sessions);
@@ -70,11 +71,14 @@ impl Worker {
                 self.pools[link.pool].guard.sample(number, link);
             }
         }
-        let Some(socket) = &mut link.socket else { return };
-        if link.wants_write {
+        if link.socket.is_none() || link.wants_write {
             return;
         }
-        link.unsent = 0;
+        if link.unsent > 0 {
+            self.clock.refresh();
+            link.offer(self.clock.micros());
+        }
+        let Some(socket) = &mut link.socket else { return };
         let counters = &self.counters.pools[link.pool].shards[link.shard];
         counters.requests.add(std::mem::take(&mut link.requests));
         counters.request_bytes.add(std::mem::take(&mut link.request_bytes));
@@ -107,8 +111,9 @@ impl Worker {
                 }
                 Err(_) => return self.end_session(number),
             }
+            let written = before - session.output.len();
+            self.counters.pools[usize::from(session.pool)].bytes_out.add(written as u64);
             if session.special.has(Special::LIMITED) {
-                let written = before - session.output.len();
                 self.charge_bytes(number, written);
             }
         }

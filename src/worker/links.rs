@@ -80,9 +80,9 @@ impl Worker {
         shard: usize,
         write: impl FnOnce(&mut Link, &mut SpareBuffers) -> usize,
     ) {
-        let client = &mut *self.sessions[session as usize];
-        client.outstanding += 1;
-        let pending = Pending { session, sequence, queued_at: self.clock.arrival(), part };
+        self.sessions[session as usize].outstanding += 1;
+        let pending = self.pending(session, sequence, part);
+        let client = &*self.sessions[session as usize];
         let known = self.pools[usize::from(client.pool)].link(client, shard);
         let number = match known {
             Some(number) if self.links[number as usize].takes_requests() => number,
@@ -124,6 +124,7 @@ impl Worker {
     pub(crate) fn fail(&mut self, pending: Pending, shard: usize, fault: &LinkFault) {
         let pool = usize::from(self.sessions[pending.session as usize].pool);
         self.counters.pools[pool].forward_error.add(1);
+        self.counters.pools[pool].shards[shard].failed_requests[fault.kind() as usize].add(1);
         let error = self.error_reply(pool, shard, fault);
         self.deliver(pending, Frame::Small(&error));
     }
@@ -164,7 +165,9 @@ impl Worker {
         }
         let error = self.error_reply(pool, shard, &fault);
         let failed = in_flight.iter().filter(|pending| pending.part != Part::TimedOut).count();
-        self.counters.pools[pool].forward_error.add(failed as u64);
+        let counters = &self.counters.pools[pool];
+        counters.forward_error.add(failed as u64);
+        counters.shards[shard].failed_requests[fault.kind() as usize].add(failed as u64);
         match self.links[number as usize].owner {
             Owner::Session(session) => self.private_lost(number, session, &fault),
             Owner::Subscriptions(_) => self.subscriptions_lost(number, &fault),
@@ -179,6 +182,7 @@ impl Worker {
     /// Counts and logs a failure of a shard, and lets health hear of it.
     pub(super) fn report(&self, pool: usize, shard: usize, fault: &LinkFault, what: &str) {
         let counters = &self.counters.pools[pool].shards[shard];
+        counters.link_failures[fault.kind() as usize].add(1);
         match fault {
             LinkFault::Closed => counters.server_eof.add(1),
             LinkFault::ReplyTimeout | LinkFault::ConnectTimeout => counters.server_timedout.add(1),

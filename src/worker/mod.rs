@@ -33,6 +33,7 @@ mod shared;
 mod state;
 mod subscriptions;
 mod thread;
+mod timing;
 
 pub use guard::Guard;
 pub use identities::{IdentityLinks, MAX_IDENTITIES};

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::sessions::{READ_AT_MOST, READ_IN_PLACE, make_room, others_first};
+use super::timing::Tally;
 use super::{HEAVY, Worker};
 use crate::reply::slots::Frame;
 use crate::resp::{ReplyScanner, Scan};
@@ -110,7 +111,20 @@ impl Worker {
     }
 
     /// Pairs the replies in `bytes` with the requests in flight; keeps what is not whole.
-    fn pair(&mut self, number: u32, bytes: &[u8], mut scanner: ReplyScanner) {
+    fn pair(&mut self, number: u32, bytes: &[u8], scanner: ReplyScanner) {
+        let mut tally = self.begin_tally(number);
+        self.pair_all(number, bytes, scanner, &mut tally);
+        self.end_tally(&mut tally);
+    }
+
+    #[inline(always)]
+    fn pair_all(
+        &mut self,
+        number: u32,
+        bytes: &[u8],
+        mut scanner: ReplyScanner,
+        tally: &mut Tally,
+    ) {
         let (pool, shard) = {
             let link = &mut self.links[number as usize];
             link.answered = true;
@@ -124,7 +138,7 @@ impl Worker {
             match scanner.scan(&bytes[start..], &limits) {
                 Ok(Scan::Done(len)) => {
                     let reply = &bytes[start..start + len];
-                    if !self.pair_one(number, Frame::Small(reply)) {
+                    if !self.pair_one(number, Frame::Small(reply), tally) {
                         return;
                     }
                     scanner.reset();
@@ -163,7 +177,9 @@ impl Worker {
                 if len >= HEAVY {
                     self.note_heavy_reply(number);
                 }
-                self.pair_one(number, Frame::Large(partial.bytes.freeze()));
+                let mut tally = self.begin_tally(number);
+                self.pair_one(number, Frame::Large(partial.bytes.freeze()), &mut tally);
+                self.end_tally(&mut tally);
             }
             Ok(Scan::Done(_)) => unreachable!("no more was read than the reply still needed"),
             Ok(Scan::More(missing)) => {
@@ -176,7 +192,7 @@ impl Worker {
 
     /// Gives one reply to the oldest request in flight; false when the link failed over it.
     #[inline(always)]
-    fn pair_one(&mut self, number: u32, frame: Frame<'_>) -> bool {
+    fn pair_one(&mut self, number: u32, frame: Frame<'_>, tally: &mut Tally) -> bool {
         let link = &mut *self.links[number as usize];
         if frame.bytes()[0] == b'>' {
             // A push answers nothing; nobody on a shared link asked for it.
@@ -186,6 +202,7 @@ impl Worker {
         let is_due = link.in_flight.len() > link.unsent;
         match if is_due { link.in_flight.pop_front() } else { None } {
             Some(pending) => {
+                self.note(tally, &pending, &frame);
                 self.deliver(pending, frame);
                 true
             }

@@ -50,14 +50,14 @@ impl Worker {
         bytes: Vec<u8>,
         parts: impl Iterator<Item = (u32, Part)>,
     ) {
+        let first = self.pending(session, 0, Part::Whole);
         let client = &mut *self.sessions[session as usize];
         let link = &mut *self.links[number as usize];
         // The first one counts for the bytes of all.
         let mut queued = bytes.len();
-        let queued_at = self.clock.arrival();
         for (sequence, part) in parts {
             client.outstanding += 1;
-            let pending = Pending { session, sequence, queued_at, part };
+            let pending = Pending { sequence, part, ..first };
             link.enter(pending, std::mem::take(&mut queued), 0);
         }
         if bytes.len() >= WRITE_THROUGH {

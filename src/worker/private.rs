@@ -8,7 +8,7 @@ use super::Worker;
 use crate::reply::slots::Frame;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
-use crate::shard::link::{Link, Owner, Part, Pending};
+use crate::shard::link::{Link, Owner, Part};
 
 /// The link that a session has to itself.
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl Worker {
         let (number, shard, lost) = (private.number, private.shard, private.lost.clone());
         if let Some(fault) = lost {
             client.outstanding += 1;
-            let pending = Pending { session, sequence, queued_at: self.clock.arrival(), part };
+            let pending = self.pending(session, sequence, part);
             return self.fail(pending, shard, &fault);
         }
         self.send_on(number, session, sequence, part, request);
@@ -138,7 +138,7 @@ impl Worker {
         request: Frame<'_>,
     ) {
         self.sessions[session as usize].outstanding += 1;
-        let pending = Pending { session, sequence, queued_at: self.clock.arrival(), part };
+        let pending = self.pending(session, sequence, part);
         let link = &mut *self.links[number as usize];
         let before = link.output.len();
         match request {

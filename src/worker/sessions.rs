@@ -53,9 +53,7 @@ impl Worker {
             session.waker = Some(cx.waker().clone());
         }
         self.resume_writing(number, cx);
-        if self.timeouts() {
-            self.clock.refresh();
-        }
+        self.clock.refresh();
         self.resume_input(number);
         if self.sessions[number as usize].has_commands() {
             others_first(cx);
@@ -113,6 +111,7 @@ impl Worker {
                     self.finish_session(number);
                 }
                 Ok((count, true)) => {
+                    self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
                     self.take_in_place(number);
                     taken += count;
@@ -122,6 +121,7 @@ impl Worker {
                     }
                 }
                 Ok((count, false)) => {
+                    self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
                     self.take_scratch(number, count);
                     taken += count;
@@ -173,6 +173,7 @@ impl Worker {
                     self.end_session(number);
                 }
                 Ok(count) => {
+                    self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     let input = session.input.get_or_insert_default();
                     input.bytes.extend_from_slice(&self.scratch[..count]);
                 }
@@ -287,6 +288,7 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         let socket = session.socket.as_mut().expect("answer checked that the session lives");
         let written = socket.try_write(frame.bytes()).unwrap_or(0);
+        self.counters.pools[usize::from(session.pool)].bytes_out.add(written as u64);
         let is_limited = session.special.has(Special::LIMITED);
         let rest = match frame {
             Frame::Small(bytes) => Frame::Small(&bytes[written..]),
@@ -330,6 +332,10 @@ impl Worker {
             Part::Recorded => self.recorded(pending, &frame),
             Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
+            Part::Measured(place) => {
+                self.measured(place, pending, &frame);
+                self.answer(pending.session, pending.sequence, frame);
+            }
         }
     }
 

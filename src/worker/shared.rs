@@ -15,6 +15,7 @@ use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 use crate::tls::keeper::Certificates;
+use crate::upgrade::gate::Gate;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct Shared {
     pub suspicions: Suspicions,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
+    /// What the process listens on, and whether it is about to end.
+    pub gate: Arc<Gate>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -77,6 +80,7 @@ impl Shared {
             certificates,
             suspicions: Suspicions::default(),
             shortage: Shortage::default(),
+            gate: Arc::default(),
             inboxes,
         }
     }

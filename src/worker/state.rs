@@ -15,10 +15,12 @@ use tokio::sync::oneshot;
 use super::drain::Drain;
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
+use super::timing::Said;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
 use crate::client::split::SplitBuffers;
+use crate::hotkeys::HotKeys;
 use crate::outbox::SpareBuffers;
 use crate::resp::RequestScanner;
 use crate::shard::health::Failure;
@@ -52,6 +54,8 @@ pub struct Worker {
     pub(crate) scanner: RequestScanner,
     /// Working space of commands whose keys live on several shards.
     pub(crate) split: SplitBuffers,
+    /// Which keys are asked for most, and which are big.
+    pub(crate) hotkeys: HotKeys,
     /// Procedures that wait for a reply.
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
@@ -62,6 +66,12 @@ pub struct Worker {
     pub(super) drain: Drain,
     /// Clients that are in the midst of a TLS handshake.
     pub(super) handshakes: Handshakes,
+    /// Commands that are not counted yet.
+    pub(super) said: Said,
+    /// When replies were read that have not been written on yet, in microseconds of the clock.
+    pub(super) turn_began: Option<u32>,
+    /// Requests that take longer than so many microseconds are slow ones; `u32::MAX`: none is.
+    pub slow_after: u32,
     /// Replies dropped because their request had timed out.
     pub(super) late_replies: u64,
     /// Tasks in the middle of something large that wait until memory is not short any more.
@@ -100,11 +110,15 @@ impl Worker {
                 scratch: vec![0; SCRATCH],
                 scanner: RequestScanner::default(),
                 split: SplitBuffers::default(),
+                hotkeys: HotKeys::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
                 idle_from: 0,
                 drain: Drain::default(),
                 handshakes: Handshakes::default(),
+                said: Said::default(),
+                turn_began: None,
+                slow_after: u32::MAX,
                 late_replies: 0,
                 waiting_for_memory: Vec::new(),
                 index,
@@ -121,6 +135,7 @@ impl Worker {
         self.seconds += 1;
         self.end_lasting_strangers();
         self.sample_round_trips();
+        self.hotkeys.tick(Instant::now());
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);
@@ -184,17 +199,18 @@ impl Ready {
     }
 }
 
-/// The time, read once a batch at most and only by pools that have a `timeout`.
+/// The time, read once a batch at most.
 #[derive(Debug)]
 pub struct Clock {
     started: Instant,
     now: u32,
+    micros: u32,
     arrival: u32,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { started: Instant::now(), now: 0, arrival: 0 }
+        Self { started: Instant::now(), now: 0, micros: 0, arrival: 0 }
     }
 }
 
@@ -205,8 +221,14 @@ impl Clock {
         self.now
     }
 
-    /// When the command that is handled now arrived; the last `refresh` for what circlet asks of
-    /// itself.
+    /// The same in microseconds, which begin anew after 71 minutes.
+    #[inline]
+    pub fn micros(&self) -> u32 {
+        self.micros
+    }
+
+    /// When the command that is handled now arrived, in microseconds; the last `refresh` for what
+    /// circlet asks of itself.
     #[inline]
     pub fn arrival(&self) -> u32 {
         self.arrival
@@ -220,8 +242,11 @@ impl Clock {
 
     /// Reads the time.
     pub fn refresh(&mut self) {
-        self.now = self.started.elapsed().as_millis() as u32;
-        self.arrival = self.now;
+        let elapsed = self.started.elapsed();
+        let seconds = elapsed.as_secs() as u32;
+        self.now = seconds.wrapping_mul(1_000).wrapping_add(elapsed.subsec_millis());
+        self.micros = seconds.wrapping_mul(1_000_000).wrapping_add(elapsed.subsec_micros());
+        self.arrival = self.micros;
     }
 
     /// The commands that are handled next arrived at `moment`, which may be a while ago.

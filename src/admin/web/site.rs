@@ -8,7 +8,9 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::admin::metrics;
 use crate::admin::stats::StatsSource;
+use crate::hotkeys;
 use crate::worker::Shared;
 
 /// An answer, whole.
@@ -26,12 +28,32 @@ pub struct Site {
 impl Site {
     /// The answer to one request.
     pub async fn answer(&self, request: Request<Incoming>) -> Page {
-        let method = request.method().clone();
-        match (method, request.uri().path()) {
+        let (method, path) = (request.method().clone(), request.uri().path());
+        let reads = matches!(method, Method::GET | Method::HEAD);
+        if metrics::PATHS.contains(&path) && !reads {
+            return other_method("GET");
+        }
+        if let Some(page) =
+            metrics::answer(path, request.headers(), &self.stats, &self.shared).await
+        {
+            return page;
+        }
+        match (method, path) {
             (Method::GET | Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
             (_, "/healthz") => other_method("GET"),
+            (Method::GET | Method::HEAD, "/hotkeys") => {
+                let query = request.uri().query().unwrap_or_default();
+                page(
+                    StatusCode::OK,
+                    "application/json",
+                    hotkeys::json::answer(&self.shared, query).await,
+                )
+            }
+            (_, "/hotkeys") => other_method("GET"),
             (_, path) => {
-                let told = format!("there is nothing at {path}; GET /healthz says ok\n");
+                let told = format!(
+                    "there is nothing at {path}; there are /healthz, /readyz, /metrics and /metrics.json\n"
+                );
                 text(StatusCode::NOT_FOUND, told)
             }
         }

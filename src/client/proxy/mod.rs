@@ -5,6 +5,7 @@
 
 mod command;
 mod explain;
+mod hotkeys;
 mod shards;
 
 use crate::resp::Request;
@@ -21,7 +22,8 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] = &[explain::EXPLAIN, shards::RING, shards::SHARDS, HELP];
+const SUBCOMMANDS: &[Subcommand] =
+    &[hotkeys::BIGKEYS, explain::EXPLAIN, hotkeys::HOTKEYS, shards::RING, shards::SHARDS, HELP];
 
 impl Worker {
     /// Answers a subcommand of PROXY.

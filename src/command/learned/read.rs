@@ -6,6 +6,7 @@ use redis_protocol::resp2::types::BytesFrame;
 
 use super::{keep, rules};
 use crate::command::bits::{Categories, Flags, KeyFlags};
+use crate::command::family::Family;
 use crate::command::parse::{policy, request_policy, response_policy};
 use crate::command::spec::{BeginSearch, FindKeys, Handling, KeySpec, Keys, Spec};
 use crate::command::table;
@@ -103,6 +104,7 @@ fn spec(entry: &BytesFrame, alone: bool, is_outer: bool) -> Option<Spec> {
             .get(6)
             .map_or_else(Default::default, |words_of| words(words_of, category, Categories::with)),
         group: if flags.contains(Flags::MODULE) { "module" } else { "" },
+        family: Family::Other,
         since: "",
         tips,
         key_specs: key_specs(facts.get(8), legacy_range)?,

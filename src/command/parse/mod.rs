@@ -7,6 +7,7 @@ use self::handling::handling;
 pub use self::handling::{policy, request_policy, response_policy};
 use self::keys::{key_spec, keys_of, legacy_range};
 use super::bits::{Categories, Flags};
+use super::family::Family;
 use super::spec::Spec;
 
 type Parsed<T> = Result<T, String>;
@@ -78,6 +79,7 @@ fn spec(line: &'static str, group: &'static str) -> Parsed<Spec> {
         flags,
         categories: categories(acl, flags, group, rest == "container")?,
         group,
+        family: Family::of_group(group),
         since,
         tips,
         key_specs,
