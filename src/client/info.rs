@@ -192,12 +192,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
     ];
     own.extend(fields.map(|(field, value)| (OWN_SECTION, Cow::Borrowed(field), value)));
     for (index, (server, health)) in pool.config.servers.iter().zip(&pool.health).enumerate() {
-        let state = match health.state {
-            State::Live => "live",
-            State::Down => "down",
-            State::Ejected => "ejected",
-            State::Returning => "returning",
-        };
+        let state = health.state.name();
         let line = format!(
             "name={},address={},weight={},state={state},seconds={}",
             server.name,

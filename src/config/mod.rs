@@ -28,6 +28,7 @@ mod tree;
 mod users;
 mod value;
 mod warnings;
+mod words;
 mod yaml;
 
 use std::fs;
