@@ -210,8 +210,7 @@ async fn serve(
     let journal = &settings.journal;
     server
         .shared()
-        .journal
-        .set(journal)
+        .set_journal(journal)
         .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
     let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;
     tokio::spawn(admin::stats::serve(stats, server.stats()));

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::{Message, Worker};
 use crate::access::Meters;
 use crate::admin::memory::Shortage;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalSettings};
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -83,6 +83,16 @@ impl Shared {
             journal: Journal::default(),
             inboxes,
         }
+    }
+
+    /// Has all workers write down of single requests what the settings say.
+    ///
+    /// # Errors
+    /// When the access log cannot be opened.
+    pub fn set_journal(&self, settings: &JournalSettings) -> std::io::Result<()> {
+        self.journal.set(settings)?;
+        self.tell_all(Worker::follow_journal);
+        Ok(())
     }
 
     /// How many workers there are.

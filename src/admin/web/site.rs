@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::admin::metrics;
 use crate::admin::stats::StatsSource;
+use crate::journal::pages;
 use crate::worker::Shared;
 
 /// An answer, whole.
@@ -35,6 +36,9 @@ impl Site {
         if let Some(page) =
             metrics::answer(path, request.headers(), &self.stats, &self.shared).await
         {
+            return page;
+        }
+        if let Some(page) = pages::answer(&method, request.uri(), &self.shared).await {
             return page;
         }
         match (method, path) {

@@ -3,6 +3,10 @@
 //! A subcommand is a file of its own here, with a [`Subcommand`] that [`SUBCOMMANDS`] lists, and a
 //! line in the command table.
 
+mod errors;
+mod log;
+mod slowlog;
+
 use crate::resp::Request;
 use crate::worker::Worker;
 
@@ -17,7 +21,7 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] = &[HELP];
+const SUBCOMMANDS: &[Subcommand] = &[errors::ERRORS, HELP, log::LOG, slowlog::SLOWLOG];
 
 impl Worker {
     /// Answers a subcommand of PROXY.
@@ -30,6 +34,16 @@ impl Worker {
                 writer.error("ERR circlet has no answer to this subcommand of PROXY");
             }),
         }
+    }
+}
+
+/// How many entries a client wants, in Redis's words if it is no number of any.
+fn count(argument: &[u8]) -> Result<usize, &'static str> {
+    let count =
+        super::local::integer(argument).ok_or("ERR value is not an integer or out of range")?;
+    match count {
+        -1 => Ok(usize::MAX),
+        _ => usize::try_from(count).map_err(|_| "ERR count should be greater than or equal to -1"),
     }
 }
 
