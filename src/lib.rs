@@ -42,6 +42,8 @@
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
 //! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
+//! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
+//! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -83,6 +85,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod hotkeys;
 pub mod journal;
 pub mod outbox;
 pub mod reply;
@@ -95,4 +98,5 @@ pub mod socket;
 pub mod subscription;
 pub mod tcp;
 pub mod tls;
+pub mod upgrade;
 pub mod worker;

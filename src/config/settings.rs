@@ -19,6 +19,7 @@ use super::{spelling, toml, value};
 use crate::admin::log::{LogFilter, LogFormat};
 use crate::journal::JournalSettings;
 use crate::journal::redact::Redaction;
+use crate::upgrade::retire::Patience;
 use table::Kind;
 pub use table::{SETTINGS, Setting};
 
@@ -51,11 +52,17 @@ pub struct Settings {
     pub pid_file: Option<PathBuf>,
     /// Whether the process goes into the background.
     pub daemonize: bool,
+    /// What clients are given when the process ends.
+    pub patience: Patience,
+    /// Where a new process takes over from this one.
+    pub upgrade_socket: Option<PathBuf>,
     /// How many clients may be connected to all pools together; 0 is no limit but the process's
     /// open files.
     pub max_clients: u32,
     /// How many bytes of memory the process may use; 0 is half of what there is.
     pub max_memory: u64,
+    /// How many commands a second each worker looks at for hot and big keys; 0 is none.
+    pub hotkeys_samples: u32,
 }
 
 /// The prefix of our environment variables.
@@ -132,8 +139,14 @@ impl Settings {
             admin_addr: Some(text("admin_addr").to_owned()).filter(|text| !text.is_empty()),
             pid_file: path("pid_file"),
             daemonize: value::boolean(text("daemonize"))?,
+            patience: Patience {
+                delay: Duration::from_millis(number("drain_delay")?),
+                timeout: Duration::from_millis(number("drain_timeout")?),
+            },
+            upgrade_socket: path("upgrade_socket"),
             max_clients: number("max_clients")? as u32,
             max_memory: value::size(text("max_memory"), &(0..=u64::MAX))?,
+            hotkeys_samples: number("hotkeys_samples")? as u32,
         })
     }
 }

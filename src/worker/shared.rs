@@ -16,6 +16,7 @@ use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 use crate::tls::keeper::Certificates;
+use crate::upgrade::gate::Gate;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Shared {
     pub shortage: Shortage,
     /// What is written down of single requests.
     pub journal: Journal,
+    /// What the process listens on, and whether it is about to end.
+    pub gate: Arc<Gate>,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -81,6 +84,7 @@ impl Shared {
             suspicions: Suspicions::default(),
             shortage: Shortage::default(),
             journal: Journal::default(),
+            gate: Arc::default(),
             inboxes,
         }
     }

@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::admin::metrics;
 use crate::admin::stats::StatsSource;
+use crate::hotkeys;
 use crate::journal::pages;
 use crate::worker::Shared;
 
@@ -44,6 +45,15 @@ impl Site {
         match (method, path) {
             (Method::GET | Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
             (_, "/healthz") => other_method("GET"),
+            (Method::GET | Method::HEAD, "/hotkeys") => {
+                let query = request.uri().query().unwrap_or_default();
+                page(
+                    StatusCode::OK,
+                    "application/json",
+                    hotkeys::json::answer(&self.shared, query).await,
+                )
+            }
+            (_, "/hotkeys") => other_method("GET"),
             (_, path) => {
                 let told = format!(
                     "there is nothing at {path}; there are /healthz, /readyz, /metrics and /metrics.json\n"

@@ -4,6 +4,7 @@
 //! line in the command table.
 
 mod errors;
+mod hotkeys;
 mod log;
 mod slowlog;
 
@@ -21,7 +22,8 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] = &[errors::ERRORS, HELP, log::LOG, slowlog::SLOWLOG];
+const SUBCOMMANDS: &[Subcommand] =
+    &[hotkeys::BIGKEYS, errors::ERRORS, hotkeys::HOTKEYS, log::LOG, slowlog::SLOWLOG, HELP];
 
 impl Worker {
     /// Answers a subcommand of PROXY.

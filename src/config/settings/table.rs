@@ -65,6 +65,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "How many bytes of memory the process may use (`2gb`, as sizes of pools are written); 0 is half of what the machine, or the container, has. Near it large transfers wait, new clients are turned away, and clients are disconnected: those that do not read their replies, the most bytes first, then those whose command is large and has come in part.",
     },
     Setting {
+        name: "hotkeys_samples",
+        flags: "--hotkeys-samples",
+        default: "1000",
+        takes: Kind::Integer(0..=100_000),
+        meaning: "How many commands a second each worker looks at, for moments up to twice as many, to know hot and big keys (docs/hotkeys.md); 0 is none. A worker that handles no more than that looks at all.",
+    },
+    Setting {
         name: "log_level",
         flags: "-v, --verbose",
         default: "5",
@@ -168,6 +175,27 @@ pub static SETTINGS: &[Setting] = &[
         default: "false",
         takes: Kind::Boolean,
         meaning: "Whether the process goes into the background.",
+    },
+    Setting {
+        name: "drain_timeout",
+        flags: "--drain-timeout",
+        default: "10000",
+        takes: Kind::Integer(0..=i32::MAX as u64),
+        meaning: "At a SIGTERM, and when another process has taken over: how many milliseconds clients may take to come to an end of what they do (Redis: `shutdown-timeout`, which is in seconds). Each is disconnected between two commands; what is left then is disconnected anyway.",
+    },
+    Setting {
+        name: "drain_delay",
+        flags: "--drain-delay",
+        default: "0",
+        takes: Kind::Integer(0..=i32::MAX as u64),
+        meaning: "At a SIGTERM: for how many milliseconds everything is served as before, new clients too, while /readyz of the admin address says 503 already. For load balancers that take a while to notice, as in Kubernetes.",
+    },
+    Setting {
+        name: "upgrade_socket",
+        flags: "--upgrade-socket",
+        default: "",
+        takes: Kind::Text,
+        meaning: "The path of a unix socket on which a new circlet takes over from this one: started with the same path it gets the listening sockets, and when it serves, this one's clients leave and it ends. Only processes of the same user may. None without a path.",
     },
 ];
 
