@@ -14,6 +14,13 @@ use crate::shard::link::Link;
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
+/// The value at this moment, to go on from.
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.value()))
+    }
+}
+
 impl Counter {
     /// Adds `n`. Only the owning worker may call it.
     #[inline]
@@ -40,7 +47,7 @@ impl Counter {
 }
 
 /// What one worker counts of one shard; the names are twemproxy's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct ShardCounters {
     pub server_eof: Counter,
@@ -70,7 +77,7 @@ pub struct ShardCounters {
 }
 
 /// How long the requests of one family took that went to one shard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Times {
     /// From when a request was read to when it was written to the shard.
     pub queue: Histogram,
@@ -111,7 +118,7 @@ impl ShardCounters {
 }
 
 /// What one worker counts of one pool's commands of a family.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct FamilyCounters {
     /// Commands that clients said.
     pub commands: Counter,
@@ -120,7 +127,7 @@ pub struct FamilyCounters {
 }
 
 /// What one worker counts of one pool.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct PoolCounters {
     pub client_eof: Counter,
@@ -146,7 +153,7 @@ pub struct PoolCounters {
 }
 
 /// What one worker counts; an `Arc` of it is shared with the scraper.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct WorkerCounters {
     /// From when replies were read to when all clients were written to that got one, by turn of the
@@ -164,15 +171,26 @@ impl WorkerCounters {
         };
         Self { pools: shards_of_pools.iter().map(pool).collect(), ..Self::default() }
     }
+
+    /// The same with room for this many shards of pool `pool`, of which those in `anew` begin at
+    /// zero. Only the owning worker may call it, and has to count there from then on.
+    pub fn grown(&self, pool: usize, shards: usize, anew: &[usize]) -> Self {
+        let mut grown = self.clone();
+        grown.pools.resize_with(grown.pools.len().max(pool + 1), PoolCounters::default);
+        let counters = &mut grown.pools[pool].shards;
+        counters.resize_with(counters.len().max(shards), ShardCounters::default);
+        anew.iter().for_each(|&shard| counters[shard] = ShardCounters::default());
+        grown
+    }
 }
 
 /// What the health monitor counts, by pool and shard; the names are twemproxy's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct HealthCounters {
     pools: Vec<PoolEjections>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct PoolEjections {
     server_ejects: Counter,
     server_ejected_at: Vec<Counter>,
@@ -193,6 +211,21 @@ impl HealthCounters {
         Self { pools: shards_of_pools.iter().map(pool).collect() }
     }
 
+    /// The same with room for this many shards of pool `pool`, of which those in `anew` begin at
+    /// zero. Only the monitor may call it.
+    pub fn grown(&self, pool: usize, shards: usize, anew: &[usize]) -> Self {
+        let mut grown = self.clone();
+        grown.pools.resize_with(grown.pools.len().max(pool + 1), PoolEjections::default);
+        let of_pool = &mut grown.pools[pool];
+        let lists =
+            [&mut of_pool.server_ejected_at, &mut of_pool.ejections, &mut of_pool.readmissions];
+        for list in lists {
+            list.resize_with(list.len().max(shards), Counter::default);
+            anew.iter().for_each(|&shard| list[shard] = Counter::default());
+        }
+        grown
+    }
+
     /// Counts an ejection. Only the monitor may call it.
     pub fn ejected(&self, pool: usize, shard: usize, at: SystemTime) {
         let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -207,24 +240,28 @@ impl HealthCounters {
         self.pools[pool].readmissions[shard].add(1);
     }
 
-    /// How often the shard was ejected.
+    /// How often the shard was ejected; 0 for one that has come since these were taken.
     pub fn ejections(&self, pool: usize, shard: usize) -> u64 {
-        self.pools[pool].ejections[shard].value()
+        value(self.pools.get(pool).and_then(|pool| pool.ejections.get(shard)))
     }
 
     /// How often it came back.
     pub fn readmissions(&self, pool: usize, shard: usize) -> u64 {
-        self.pools[pool].readmissions[shard].value()
+        value(self.pools.get(pool).and_then(|pool| pool.readmissions.get(shard)))
     }
 
     /// How often shards of the pool were ejected.
     pub fn server_ejects(&self, pool: usize) -> u64 {
-        self.pools[pool].server_ejects.value()
+        value(self.pools.get(pool).map(|pool| &pool.server_ejects))
     }
 
     /// When the shard was last ejected, in µs since the epoch; 0 if never. As in twemproxy it
     /// stays after the shard's return.
     pub fn server_ejected_at(&self, pool: usize, shard: usize) -> u64 {
-        self.pools[pool].server_ejected_at[shard].value()
+        value(self.pools.get(pool).and_then(|pool| pool.server_ejected_at.get(shard)))
     }
+}
+
+fn value(counter: Option<&Counter>) -> u64 {
+    counter.map_or(0, Counter::value)
 }

@@ -16,7 +16,6 @@ use crate::client::roll::{self, Order};
 use crate::config::{Address, Listen};
 use crate::route::picture::Picture;
 use crate::route::ring::ALL;
-use crate::shard::health::{ShardHealth, State};
 use crate::worker::Shared;
 
 #[derive(Serialize)]
@@ -137,7 +136,7 @@ fn shards(pool: &PoolPortion, stand_ins: StandIns) -> Vec<Shard<'_>> {
             name: &server.name,
             address: server.address.to_string(),
             weight: server.weight,
-            state: state(health),
+            state: health.state.name(),
             since: health.since.elapsed().as_secs_f64(),
             cause: &health.cause,
             share: home[index],
@@ -147,16 +146,8 @@ fn shards(pool: &PoolPortion, stand_ins: StandIns) -> Vec<Shard<'_>> {
             counts: pool.shards[index],
         }
     };
-    stand_ins.into_iter().enumerate().map(of).collect()
-}
-
-fn state(health: &ShardHealth) -> &'static str {
-    match health.state {
-        State::Live => "live",
-        State::Down => "down",
-        State::Returning => "returning",
-        State::Ejected => "ejected",
-    }
+    let is_there = |(index, _): &(usize, _)| !pool.config.servers[*index].is_removed;
+    stand_ins.into_iter().enumerate().filter(is_there).map(of).collect()
 }
 
 impl<'a> Described<'a> {
