@@ -272,11 +272,10 @@ async fn teach(mut told: UnboundedReceiver<Told>, desk: Rc<RefCell<Desk>>) {
 }
 
 async fn accept(listener: Listener, pool: usize, desk: Rc<RefCell<Desk>>) {
-    let mut turnstile = desk.borrow().shared.gate.turnstile();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            why = turnstile.closed() => {
+            why = listener.closed() => {
                 let waiting = listener.close(why);
                 return waiting.into_iter().for_each(|one| desk.borrow_mut().admit(one, pool));
             }
