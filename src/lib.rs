@@ -40,7 +40,10 @@
 //! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
+//! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
+//! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
+//! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -82,6 +85,8 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod demo;
+pub mod hotkeys;
+pub mod journal;
 pub mod outbox;
 pub mod reply;
 pub mod resp;
@@ -93,4 +98,5 @@ pub mod socket;
 pub mod subscription;
 pub mod tcp;
 pub mod tls;
+pub mod upgrade;
 pub mod worker;

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use circlet::admin::log::{LogFormat, Logging};
+use circlet::admin::log::{LogFilter, LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
-use circlet::admin::signals::Signals;
+use circlet::admin::signals::{End, Signals};
 use circlet::admin::web::Site;
 use circlet::admin::{self, process::raise_open_files};
 use circlet::config::flags::{self, Action, Flags};
@@ -20,6 +20,11 @@ use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
 use circlet::tls::keeper::Certificates;
+use circlet::upgrade::hand_over::Counter;
+use circlet::upgrade::inherited::Inherited;
+use circlet::upgrade::retire::{self, Patience};
+use circlet::upgrade::systemd;
+use circlet::upgrade::take_over::{Predecessor, take_over};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
@@ -123,18 +128,26 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
 fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
-    let logging = match Logging::start(settings.log_level, settings.log_format, file) {
+    let logging = match Logging::start(
+        settings.log_level,
+        settings.log_filter.clone(),
+        settings.log_format,
+        file,
+    ) {
         Ok(logging) => logging,
         Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
     };
     if settings.daemonize {
+        if systemd::has_sockets() {
+            return fail(&"systemd hands in sockets, to the process that it starts: leave out -d");
+        }
         match detach() {
             Ok(Detached::Here) => {}
             Ok(Detached::Elsewhere) => return ExitCode::SUCCESS,
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    match run(config, settings, has_file, &logging) {
+    match run(config, settings, has_file, logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -148,15 +161,19 @@ fn run(
     config: Config,
     settings: Settings,
     has_file: bool,
-    logging: &Logging,
+    logging: &'static Logging,
 ) -> Result<(), String> {
+    // While there is one thread: this changes the environment.
+    let mut inherited = systemd::sockets()?;
+    let path = settings.upgrade_socket.as_deref();
+    let predecessor = path.map(|path| take_over(path, &mut inherited)).transpose();
+    let predecessor = predecessor.map_err(|error| error.to_string())?.flatten();
     let (runtime, signals) = control()?;
-    let pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose();
-    let _pid_file = pid_file.map_err(|error| format!("cannot write the pid file: {error}"))?;
     for warning in warnings(&config, config_file(has_file, &settings)) {
         tracing::warn!("{warning}");
     }
-    let served = runtime.block_on(serve(config, settings, logging, signals));
+    let served =
+        runtime.block_on(serve(config, settings, logging, signals, inherited, predecessor));
     // A name that is being resolved holds a thread for as long as the resolver likes.
     runtime.shutdown_background();
     served
@@ -192,41 +209,91 @@ fn fail(reason: &impl std::fmt::Display) -> ExitCode {
 async fn serve(
     config: Config,
     settings: Settings,
-    logging: &Logging,
+    logging: &'static Logging,
     mut signals: Signals,
+    mut inherited: Inherited,
+    predecessor: Option<Predecessor>,
 ) -> Result<(), String> {
     let options = Options {
         threads: settings.threads,
         max_clients: settings.max_clients,
         max_memory: settings.max_memory,
+        hotkeys_samples: settings.hotkeys_samples,
     };
-    let server = Server::start(config, options).map_err(|error| error.to_string())?;
-    let stats = admin::stats::listen((settings.stats_addr, settings.stats_port)).await?;
-    tokio::spawn(admin::stats::serve(stats, server.stats()));
-    let admin = match &settings.admin_addr {
-        Some(address) => Some(admin::web::listen(address).await?),
-        None => None,
-    };
-    tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
-    let certificates = server.certificates();
-    let site = Site { stats: server.stats(), shared: server.shared() };
-    let local = LocalSet::new();
-    if let Some(listener) = admin {
-        local.spawn_local(admin::web::serve(listener, site));
+    let server = Server::start_with(config, options, &mut inherited);
+    let server = server.map_err(|error| error.to_string())?;
+    let (shared, local) = (server.shared(), LocalSet::new());
+    let journal = &settings.journal;
+    shared
+        .journal
+        .set(journal)
+        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
+    local.spawn_local(logging.tell_left_out());
+    let address = (settings.stats_addr, settings.stats_port);
+    let stats = admin::stats::listen(address, &mut inherited).await?;
+    let entered = retire::enter(&shared, &stats)?;
+    let stats = admin::stats::serve(stats, server.stats());
+    local.spawn_local(retire::until_handed_over(entered, stats));
+    if let Some(address) = &settings.admin_addr {
+        let admin = admin::web::listen(address, &mut inherited).await?;
+        let entered = retire::enter(&shared, &admin)?;
+        let site = Site { stats: server.stats(), shared: server.shared() };
+        let admin = admin::web::serve(admin, site);
+        local.spawn_local(retire::until_handed_over(entered, admin));
     }
-    local.run_until(server.run(stopped(logging, &mut signals, certificates))).await;
+    if let Some(path) = &settings.upgrade_socket {
+        local.spawn_local(Counter::open(path, &mut inherited, &shared.gate)?.serve());
+    }
+    for address in inherited.rest() {
+        tracing::warn!("nobody is configured to listen on {address}: it is closed here");
+    }
+    drop(inherited);
+    // Not before: a process that cannot start leaves the file of the one that runs alone.
+    let pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose();
+    let _pid_file = pid_file.map_err(|error| format!("cannot write the pid file: {error}"))?;
+    tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
+    systemd::serving();
+    if let Some(predecessor) = predecessor {
+        local.spawn_local(predecessor.relieve());
+    }
+    local.spawn_local(systemd::feed_watchdog());
+    let ended = ended(logging, &mut signals, &server, settings.patience);
+    local.run_until(server.run(ended)).await;
+    tracing::info!("done");
     Ok(())
 }
 
-async fn stopped(logging: &Logging, signals: &mut Signals, certificates: Arc<Certificates>) {
-    let signal = signals.until_stopped(logging, || certificates.reload()).await;
-    tracing::info!("{signal} received, done");
+/// Answers signals until the process is to end: at once, or when its clients have left.
+fn ended<'a>(
+    logging: &'a Logging,
+    signals: &'a mut Signals,
+    server: &Server,
+    patience: Patience,
+) -> impl Future<Output = ()> + use<'a> {
+    let (shared, certificates) = (server.shared(), server.certificates());
+    let journal = server.shared();
+    let reload = move || {
+        journal.journal.reopen();
+        certificates.reload();
+    };
+    async move {
+        let end = tokio::select! {
+            end = signals.until_stopped(logging, &reload) => end,
+            () = retire::relieved(Arc::clone(&shared), patience) => return,
+        };
+        if end == End::Gently {
+            tokio::select! {
+                _ = signals.until_stopped(logging, &reload) => {}
+                () = retire::end(shared, patience) => {}
+            }
+        }
+    }
 }
 
 fn demo() -> ExitCode {
-    let shown = Logging::start(DEMO_LOG_LEVEL, LogFormat::Text, None)
+    let shown = Logging::start(DEMO_LOG_LEVEL, LogFilter::default(), LogFormat::Text, None)
         .map_err(|error| format!("cannot open the log: {error}"))
-        .and_then(|logging| show(&logging));
+        .and_then(show);
     match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -243,8 +310,8 @@ fn show(logging: &Logging) -> Result<(), String> {
         let server =
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
         print(&demo.greeting());
-        let certificates = server.certificates();
-        server.run(stopped(logging, &mut signals, certificates)).await;
+        let ended = ended(logging, &mut signals, &server, Patience::default());
+        server.run(ended).await;
         Ok(())
     })
 }

@@ -22,6 +22,7 @@ use crate::admin::memory;
 use crate::admin::stats::StatsSource;
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
+use crate::hotkeys;
 use crate::route::ring::{Ring, Share};
 use crate::shard::health::{Failure, ShardHealth};
 use crate::shard::inquiry::Told;
@@ -30,6 +31,7 @@ use crate::shard::monitor::Monitor;
 use crate::shard::scripts::ScriptCache;
 use crate::tls::TlsError;
 use crate::tls::keeper::Certificates;
+use crate::upgrade::inherited::Inherited;
 use crate::worker::{self, Handle, Incoming, Message, Setup, Shared};
 
 /// A proxy that listens already and serves once it is run.
@@ -58,13 +60,15 @@ pub struct Options {
     /// How many bytes of memory the process may use; 0 is half of what the machine or the container
     /// has.
     pub max_memory: u64,
+    /// How many commands a second each worker looks at for hot and big keys; 0 is none.
+    pub hotkeys_samples: u32,
 }
 
 impl Default for Options {
-    /// A worker for each core, and no limit of clients.
+    /// A worker for each core, no limit of clients, and the usual look at keys.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, max_clients: 0, max_memory: 0 }
+        Self { threads, max_clients: 0, max_memory: 0, hotkeys_samples: hotkeys::SAMPLES }
     }
 }
 
@@ -86,15 +90,20 @@ impl Server {
     /// Opens the listening sockets and starts the workers. Must be called within a tokio runtime
     /// with IO and time.
     pub fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        Self::start_with(config, options, &mut Inherited::default())
+    }
+
+    /// The same, with listening sockets that are open already.
+    pub fn start_with(
+        config: Config,
+        options: Options,
+        inherited: &mut Inherited,
+    ) -> Result<Self, StartError> {
         let certificates = Arc::new(Certificates::load(&config)?);
         let mut monitor = Monitor::new(&config, &certificates);
         let mut stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
-        let mut listeners = Vec::new();
-        for (index, pool) in pools.iter().enumerate() {
-            listeners.extend(Listener::open(pool)?.into_iter().map(|opened| (index, opened)));
-        }
         let (report, failures) = unbounded_channel();
         let (inboxes, outboxes): (Vec<_>, Vec<_>) =
             (0..options.threads.max(1)).map(|_| unbounded_channel()).unzip();
@@ -107,6 +116,11 @@ impl Server {
         ));
         monitor.set_workers(Arc::clone(&shared));
         stats.ask(Arc::clone(&shared));
+        let mut listeners = Vec::new();
+        for (index, pool) in pools.iter().enumerate() {
+            let opened = Listener::open(pool, inherited, &shared.gate)?;
+            listeners.extend(opened.into_iter().map(|opened| (index, opened)));
+        }
         let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
         let mut server = Self {
             listeners,
@@ -128,6 +142,8 @@ impl Server {
             let setup = Setup { index, pools, counters, failures, shared, inbox };
             server.workers.push(worker::start(setup, messages)?);
         }
+        let samples = options.hotkeys_samples;
+        server.shared.tell_all(move |worker| worker.hotkeys.begin(samples));
         Ok(server)
     }
 
@@ -256,8 +272,16 @@ async fn teach(mut told: UnboundedReceiver<Told>, desk: Rc<RefCell<Desk>>) {
 }
 
 async fn accept(listener: Listener, pool: usize, desk: Rc<RefCell<Desk>>) {
+    let mut turnstile = desk.borrow().shared.gate.turnstile();
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            why = turnstile.closed() => {
+                let waiting = listener.close(why);
+                return waiting.into_iter().for_each(|one| desk.borrow_mut().admit(one, pool));
+            }
+        };
+        match accepted {
             Ok(stream) => desk.borrow_mut().admit(stream, pool),
             Err(error) => {
                 let name = desk.borrow().pools[pool].name.clone();

@@ -22,6 +22,15 @@ pub struct Signals {
     usr2: Signal,
 }
 
+/// How the process is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// When its clients have left (TERM).
+    Gently,
+    /// At once (INT).
+    AtOnce,
+}
+
 impl Signals {
     /// Catches the signals. Must be called in the context of the tokio runtime that will wait.
     ///
@@ -39,15 +48,15 @@ impl Signals {
         })
     }
 
-    /// Answers signals until one of them ends the process, and returns that one's name.
+    /// Answers signals until one of them ends the process.
     ///
     /// TTIN and TTOU turn the log level, HUP reopens the log's file and calls `reload`, USR1 and
-    /// USR2 are logged; INT and TERM end.
-    pub async fn until_stopped(&mut self, logging: &Logging, reload: impl Fn()) -> &'static str {
+    /// USR2 are logged; INT and TERM end it.
+    pub async fn until_stopped(&mut self, logging: &Logging, reload: impl Fn()) -> End {
         loop {
             tokio::select! {
-                _ = self.int.recv() => return "SIGINT",
-                _ = self.term.recv() => return "SIGTERM",
+                _ = self.int.recv() => return ended("SIGINT", End::AtOnce),
+                _ = self.term.recv() => return ended("SIGTERM", End::Gently),
                 _ = self.hup.recv() => {
                     reopen(logging);
                     reload();
@@ -65,6 +74,11 @@ impl Signals {
             }
         }
     }
+}
+
+fn ended(signal: &str, end: End) -> End {
+    info!("{signal} received");
+    end
 }
 
 fn reopen(logging: &Logging) {

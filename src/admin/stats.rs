@@ -18,6 +18,7 @@ use tracing::warn;
 
 use super::counters::{HealthCounters, PoolCounters, ShardCounters, WorkerCounters};
 use crate::config::Config;
+use crate::upgrade::inherited::Inherited;
 use crate::worker::{Shared, Worker};
 
 /// Scrapers served at a time; more wait in the listen queue. twemproxy serves one.
@@ -54,8 +55,15 @@ struct PoolNames {
 ///
 /// # Errors
 /// A sentence for the operator when the address cannot be had.
-pub async fn listen((host, port): (String, u16)) -> Result<TcpListener, String> {
-    TcpListener::bind((host.as_str(), port)).await.map_err(|error| {
+pub async fn listen(
+    (host, port): (String, u16),
+    inherited: &mut Inherited,
+) -> Result<TcpListener, String> {
+    let opened = match inherited.take_tcp(&host, port, None) {
+        Ok(Some(handed)) => TcpListener::from_std(handed.socket.into()),
+        _ => TcpListener::bind((host.as_str(), port)).await,
+    };
+    opened.map_err(|error| {
         format!(
             "the statistics cannot listen on {host}:{port}: {error}; choose another port with -s \
              or another address with -a"

@@ -65,6 +65,21 @@ impl Worker {
         });
     }
 
+    /// Handles a command of any session, off the way of those that are simply forwarded.
+    #[cold]
+    pub(crate) fn command_apart_or_not(
+        &mut self,
+        number: u32,
+        spec: &'static Spec,
+        request: &Request<'_>,
+        whole: Option<&Bytes>,
+    ) {
+        match self.sessions[number as usize].special.any() {
+            true => self.command_apart(number, spec, request, whole),
+            false => self.handle_apart(number, spec, request, whole),
+        }
+    }
+
     /// Handles a command if the session may send it in its state.
     pub(super) fn handle_admitted(
         &mut self,
@@ -91,7 +106,11 @@ impl Worker {
         request: &Request<'_>,
         whole: Option<&Bytes>,
     ) {
+        let sequence = self.sessions[number as usize].replies.next_sequence();
         self.handle(number, spec, request, whole);
+        if self.is_measured(number) {
+            self.measure(number, sequence, spec, request);
+        }
         let session = &self.sessions[number as usize];
         // A SELECT that a shard has to be asked about is shown when it has answered.
         let is_settled = !matches!(session.pause, Pause::Select { .. });

@@ -30,6 +30,9 @@ impl Worker {
         session.last_family = spec.family;
         self.note_command(number, spec.family);
         let session = &mut self.sessions[number as usize];
+        if self.hotkeys.sampler.is_due() {
+            return self.command_looked_at(number, spec, request, whole);
+        }
         if session.special.any() {
             return self.command_apart(number, spec, request, whole);
         }

@@ -111,6 +111,15 @@ struct Typed {
     /// set pid file (default: off)
     #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
     pid_file: Option<String>,
+    /// set msec that clients may take to leave at the end (default: 10000 msec)
+    #[arg(long, value_name = "N")]
+    drain_timeout: Option<String>,
+    /// set msec of serving on after SIGTERM, before clients leave (default: 0)
+    #[arg(long, value_name = "N")]
+    drain_delay: Option<String>,
+    /// take over from the circlet that has this socket, and be taken over from there (default: off)
+    #[arg(long, value_name = "FILE")]
+    upgrade_socket: Option<String>,
     /// accepted from twemproxy's users, no effect
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     mbuf_size: Option<String>,
@@ -123,6 +132,24 @@ struct Typed {
     /// set memory that the process may use (default: half of what there is)
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<String>,
+    /// set number of commands a second looked at for hot and big keys (default: 1000, off: 0)
+    #[arg(long, value_name = "N")]
+    hotkeys_samples: Option<String>,
+    /// set levels of single modules, as info,shard=debug (default: none)
+    #[arg(long, value_name = "FILTER")]
+    log_filter: Option<String>,
+    /// set microseconds from which on a request is slow, -1 for none (default: 10000)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    slow_threshold: Option<String>,
+    /// set file for sampled and slow requests, - for standard output (default: off)
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    access_log: Option<String>,
+    /// set one in how many requests goes into the access log (default: 0, none)
+    #[arg(long, value_name = "N")]
+    access_log_sample: Option<String>,
+    /// set how keys are shown in logs: off, hash or hide (default: off)
+    #[arg(long, value_name = "HOW")]
+    log_redact_keys: Option<String>,
     /// set format of the log: text or json (default: text)
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -202,6 +229,11 @@ impl Typed {
             ("log_level", text(level)),
             ("log_file", self.output.clone()),
             ("log_format", self.log_format.clone()),
+            ("log_filter", self.log_filter.clone()),
+            ("slow_threshold", self.slow_threshold.clone()),
+            ("access_log", self.access_log.clone()),
+            ("access_log_sample", self.access_log_sample.clone()),
+            ("log_redact_keys", self.log_redact_keys.clone()),
             ("conf_file", self.conf_file.clone()),
             ("stats_port", text(port)),
             ("stats_addr", self.stats_addr.clone()),
@@ -209,9 +241,13 @@ impl Typed {
             ("admin_addr", self.admin_addr.clone()),
             ("pid_file", self.pid_file.clone()),
             ("daemonize", self.daemonize.then(|| "true".to_owned())),
+            ("drain_timeout", self.drain_timeout.clone()),
+            ("drain_delay", self.drain_delay.clone()),
+            ("upgrade_socket", self.upgrade_socket.clone()),
             ("threads", self.threads.clone()),
             ("max_clients", self.max_clients.clone()),
             ("max_memory", self.max_memory.clone()),
+            ("hotkeys_samples", self.hotkeys_samples.clone()),
         ];
         Ok(all.into_iter().filter_map(|(name, text)| Some((name, text?))).collect())
     }

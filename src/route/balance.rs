@@ -34,6 +34,17 @@ impl Ring {
             .collect()
     }
 
+    /// How many times the part that its weight asks for the fullest shard has, among those that have
+    /// keys now; for equal weights the peak over the mean. 0 when no shard is in.
+    pub fn peak_to_mean(&self) -> f64 {
+        let shares = self.shares();
+        let weights = self.placed().iter().map(|server| f64::from(server.weight));
+        let with_keys: Vec<(f64, f64)> =
+            shares.into_iter().zip(weights).filter(|(share, _)| *share > 0.0).collect();
+        let total: f64 = with_keys.iter().map(|(_, weight)| weight).sum();
+        with_keys.iter().map(|(share, weight)| share * total / weight).fold(0.0, f64::max)
+    }
+
     fn keyless(&self) -> Option<String> {
         let shares = self.shares();
         let servers = self.placed().iter().zip(&shares);

@@ -65,6 +65,20 @@ impl Continuum {
         self.owners[point]
     }
 
+    /// The first point at or after `hash`: its place, its value, and how many there are. Past the
+    /// last comes the first again.
+    pub fn point(&self, hash: u32) -> (usize, u32, usize) {
+        let points = self.makers.len();
+        let place = self.values[..points].partition_point(|&value| value < hash) % points;
+        (place, self.values[place], points)
+    }
+
+    /// The arcs of the circle that belong to one point: the highest hash of each, ascending, and the
+    /// live shard that answers for it. What follows the last point is the first one's.
+    pub fn arcs(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
+        self.values.iter().copied().zip(self.owners.iter().copied())
+    }
+
     /// How many points each of `shards` shards has.
     pub fn points(&self, shards: usize) -> Vec<usize> {
         let mut points = vec![0; shards];

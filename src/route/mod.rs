@@ -8,15 +8,21 @@
 //! socket, and nothing here is specific to Redis: [`RingSpec`](ring::RingSpec) places anything
 //! that has a name and a weight.
 
+mod arcs;
 mod balance;
 pub mod cursor;
+pub mod explain;
 pub mod hash;
 mod ketama;
 mod modula;
+pub mod moves;
 mod permutation;
 mod placement;
 mod rendezvous;
 pub mod ring;
 pub mod tag;
 
+pub use arcs::Sector;
+pub use explain::{Explanation, Spot};
+pub use moves::Moves;
 pub use ring::{MAX_SERVERS, Ring, RingSpec};

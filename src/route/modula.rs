@@ -43,6 +43,18 @@ impl Modula {
         owned
     }
 
+    /// The place in the list that the hash falls on, and how long the list is.
+    pub fn place(&self, hash: u32) -> (u64, u64) {
+        (u64::from(hash) % self.length(), self.length())
+    }
+
+    /// The runs of the list, as (where it starts, where it ends, whose it is).
+    pub fn runs(&self) -> impl Iterator<Item = (u64, u64, u16)> + '_ {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        let ends = self.ends.iter().copied().zip(self.members.iter().copied());
+        starts.zip(ends).map(|(start, (end, member))| (start, end, member))
+    }
+
     fn length(&self) -> u64 {
         self.ends.last().copied().unwrap_or(1)
     }

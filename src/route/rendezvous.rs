@@ -54,6 +54,16 @@ impl Slots {
         self.owners[(mix(hash) >> (32 - SLOT_BITS)) as usize]
     }
 
+    /// The slot of `hash`, and how many there are.
+    pub fn slot(&self, hash: u32) -> (usize, usize) {
+        ((mix(hash) >> (32 - SLOT_BITS)) as usize, self.owners.len())
+    }
+
+    /// Whose each slot is.
+    pub fn owners(&self) -> &[u16] {
+        &self.owners
+    }
+
     /// How many slots each of `shards` shards owns.
     pub fn points(&self, shards: usize) -> Vec<usize> {
         let mut points = vec![0; shards];

@@ -61,6 +61,7 @@ impl<'a> RingSpec<'a> {
             hash: self.hash,
             key_bytes: self.key_bytes,
             hash_tag: self.hash_tag,
+            present: vec![ALL; self.servers.len()].into(),
             plan: Arc::new(plan),
         }
     }
@@ -74,6 +75,8 @@ pub struct Ring {
     hash: Hash,
     key_bytes: KeyBytes,
     hash_tag: Option<[u8; 2]>,
+    /// How much of its own keys each shard has now.
+    present: Arc<[Share]>,
     plan: Arc<Plan>,
 }
 
@@ -125,7 +128,8 @@ impl Ring {
         for (share, &given) in every.iter_mut().zip(shares) {
             *share = given;
         }
-        Self { placement: self.plan.with_shares(&every), ..self.clone() }
+        let placement = self.plan.with_shares(&every);
+        Self { placement, present: every.into(), ..self.clone() }
     }
 
     /// The index of the shard that `key` lives on; `None` when no shard is in.
@@ -190,8 +194,43 @@ impl Ring {
         (self.plan.distribution(), self.hash)
     }
 
+    /// How much of its own keys each shard has now.
+    pub(super) fn present(&self) -> &[Share] {
+        &self.present
+    }
+
+    /// Where keys live while all shards are in.
+    pub(super) fn home_placement(&self) -> &Placement {
+        self.plan.home()
+    }
+
+    /// Where keys live now.
+    pub(super) fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// Whether both take a key's bytes for the same hash, given that it has a hash tag or none.
+    pub(super) fn hashes_like(&self, other: &Self) -> bool {
+        (self.hash, self.key_bytes) == (other.hash, other.key_bytes)
+    }
+
+    /// The same ring with all shards in.
+    pub fn at_home(&self) -> Self {
+        self.with_live(&vec![true; self.servers()])
+    }
+
+    /// How many different values the hash of a key can take.
+    pub fn range(&self) -> u64 {
+        range(self.hash)
+    }
+
+    /// The delimiters of a hash tag.
+    pub fn hash_tag(&self) -> Option<[u8; 2]> {
+        self.hash_tag
+    }
+
     #[inline]
-    fn hash_of(&self, key: &[u8]) -> u32 {
+    pub(super) fn hash_of(&self, key: &[u8]) -> u32 {
         hash(hashed_part(key, self.hash_tag), self.hash, self.key_bytes)
     }
 }

@@ -1,5 +1,7 @@
 //! Hash tags: the part of a key that decides where it lives.
 
+use std::ops::Range;
+
 use memchr::memchr;
 
 /// The bytes of `key` that are hashed: what stands between the first opening delimiter and the
@@ -9,13 +11,20 @@ use memchr::memchr;
 #[inline]
 pub fn hashed_part(key: &[u8], tag: Option<[u8; 2]>) -> &[u8] {
     let Some([open, close]) = tag else { return key };
-    between(key, open, close).unwrap_or(key)
+    between(key, open, close).map_or(key, |tagged| &key[tagged])
 }
 
-fn between(key: &[u8], open: u8, close: u8) -> Option<&[u8]> {
+/// Where in `key` the bytes are that [`hashed_part`] returns.
+pub fn hashed_range(key: &[u8], tag: Option<[u8; 2]>) -> Range<usize> {
+    let tagged = tag.and_then(|[open, close]| between(key, open, close));
+    tagged.unwrap_or(0..key.len())
+}
+
+#[inline]
+fn between(key: &[u8], open: u8, close: u8) -> Option<Range<usize>> {
     let start = memchr(open, key)? + 1;
     let length = memchr(close, &key[start..])?;
-    (length > 0).then(|| &key[start..start + length])
+    (length > 0).then(|| start..start + length)
 }
 
 #[cfg(test)]

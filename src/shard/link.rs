@@ -219,6 +219,8 @@ pub enum Part {
     Probe,
     /// That of one whose round trip is measured: the ticket knows.
     Ticket(u16),
+    /// All of it, to be measured: the place among what is watched ([`crate::hotkeys`]).
+    Measured(u16),
     /// The answer to what remembers a key of another shard; the sequence number is that shard's
     /// index.
     Recorded,

@@ -332,6 +332,10 @@ impl Worker {
             Part::Recorded => self.recorded(pending, &frame),
             Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
+            Part::Measured(place) => {
+                self.measured(place, pending, &frame);
+                self.answer(pending.session, pending.sequence, frame);
+            }
         }
     }
 

@@ -11,11 +11,13 @@ use super::{Message, Worker};
 use crate::access::Meters;
 use crate::admin::counters::HealthCounters;
 use crate::admin::memory::Shortage;
+use crate::journal::Journal;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
 use crate::subscription::Registries;
 use crate::tls::keeper::Certificates;
+use crate::upgrade::gate::Gate;
 
 /// Shared by all workers; nothing on the way of a forwarded command looks at it.
 #[derive(Debug)]
@@ -44,6 +46,10 @@ pub struct Shared {
     pub health_counters: OnceLock<Arc<HealthCounters>>,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
+    /// What the process listens on, and whether it is about to end.
+    pub gate: Arc<Gate>,
+    /// What is written down of single requests.
+    pub journal: Journal,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -81,6 +87,8 @@ impl Shared {
             suspicions: Suspicions::default(),
             health_counters: OnceLock::new(),
             shortage: Shortage::default(),
+            gate: Arc::default(),
+            journal: Journal::default(),
             inboxes,
         }
     }

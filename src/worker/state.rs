@@ -20,6 +20,7 @@ use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
 use crate::client::session::Session;
 use crate::client::split::SplitBuffers;
+use crate::hotkeys::HotKeys;
 use crate::outbox::SpareBuffers;
 use crate::resp::RequestScanner;
 use crate::shard::health::Failure;
@@ -53,6 +54,8 @@ pub struct Worker {
     pub(crate) scanner: RequestScanner,
     /// Working space of commands whose keys live on several shards.
     pub(crate) split: SplitBuffers,
+    /// Which keys are asked for most, and which are big.
+    pub(crate) hotkeys: HotKeys,
     /// Procedures that wait for a reply.
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
@@ -107,6 +110,7 @@ impl Worker {
                 scratch: vec![0; SCRATCH],
                 scanner: RequestScanner::default(),
                 split: SplitBuffers::default(),
+                hotkeys: HotKeys::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
                 idle_from: 0,
@@ -131,6 +135,7 @@ impl Worker {
         self.seconds += 1;
         self.end_lasting_strangers();
         self.sample_round_trips();
+        self.hotkeys.tick(Instant::now());
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);

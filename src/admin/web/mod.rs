@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use crate::upgrade::inherited::Inherited;
 pub use site::Site;
 
 /// Visitors served at a time; more wait in the listen queue.
@@ -33,8 +34,15 @@ pub const VISIT: Duration = Duration::from_secs(300);
 ///
 /// # Errors
 /// A sentence for the operator when the address cannot be had.
-pub async fn listen(address: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
+pub async fn listen(address: &str, inherited: &mut Inherited) -> Result<TcpListener, String> {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let handed = port.parse().ok().and_then(|port| inherited.take_tcp(host, port, None).ok()?);
+    let opened = match handed {
+        Some(handed) => TcpListener::from_std(handed.socket.into()),
+        None => TcpListener::bind(address).await,
+    };
+    opened.map_err(|error| {
         format!(
             "the admin address {address} cannot be listened on: {error}; write another one, as \
              127.0.0.1:22223, as setting admin_addr, or nothing, for none"

@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::admin::metrics;
 use crate::admin::stats::StatsSource;
+use crate::hotkeys;
 use crate::worker::Shared;
 
 /// An answer, whole.
@@ -34,10 +35,19 @@ impl Site {
                 metrics::answer(path, request.headers(), &self.shared).await
             }
             (_, "/healthz" | "/metrics" | "/metrics.json" | "/readyz") => other_method("GET"),
+            (Method::GET | Method::HEAD, "/hotkeys") => {
+                let query = request.uri().query().unwrap_or_default();
+                page(
+                    StatusCode::OK,
+                    "application/json",
+                    hotkeys::json::answer(&self.shared, query).await,
+                )
+            }
+            (_, "/hotkeys") => other_method("GET"),
             (_, path) => {
                 let told = format!(
-                    "there is nothing at {path}; there are /healthz, /readyz, /metrics and \
-                     /metrics.json\n"
+                    "there is nothing at {path}; there are /healthz, /readyz, /metrics, \
+                     /metrics.json and /hotkeys\n"
                 );
                 text(StatusCode::NOT_FOUND, told)
             }

@@ -3,6 +3,8 @@
 //! A subcommand is a file of its own here, with a [`Subcommand`] that [`SUBCOMMANDS`] lists, and a
 //! line in the command table.
 
+mod hotkeys;
+
 use crate::resp::Request;
 use crate::worker::Worker;
 
@@ -17,7 +19,7 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] = &[HELP];
+const SUBCOMMANDS: &[Subcommand] = &[hotkeys::BIGKEYS, hotkeys::HOTKEYS, HELP];
 
 impl Worker {
     /// Answers a subcommand of PROXY.
