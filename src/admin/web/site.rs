@@ -32,13 +32,13 @@ pub struct Site {
     /// By which names visitors may call.
     pub names: Names,
     /// What the page need not find out again.
-    pub found: Found,
+    pub found: Arc<Found>,
 }
 
 impl Site {
     /// The site of this proxy, for visitors that call by these names.
     pub fn new(server: &Server, names: Names) -> Self {
-        Self { stats: server.stats(), shared: server.shared(), names, found: Found::default() }
+        Self { stats: server.stats(), shared: server.shared(), names, found: Arc::default() }
     }
 
     /// The answer to one request.
