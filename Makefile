@@ -22,8 +22,10 @@ REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-t
 # Ubuntu has it as a snap only, which tests cannot use; CHROMIUM may name another.
 PAGE_BROWSER := 'chromium|chromium-browser|google-chrome|google-chrome-stable:chromium'
 
-# Where `make test` puts client libraries, and which (the number: the oldest Node that runs them).
-PYTHON_CLIENTS := target/python redis==8.1.0 'celery[redis]==5.7.0' rq==3.0.0
+# Where `make test` puts client libraries and a second reader of metrics, and which (the number:
+# the oldest Node that runs them).
+PYTHON_CLIENTS := target/python redis==8.1.0 'celery[redis]==5.7.0' rq==3.0.0 \
+  prometheus-client==0.26.0
 NODE_CLIENTS := target/node 20 ioredis@6.0.0 redis@6.3.1 bullmq@6.7.0
 
 # Where `make bench` puts Envoy, which Debian does not package.

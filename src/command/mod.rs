@@ -17,6 +17,7 @@ pub mod reference;
 pub mod resolve;
 mod script;
 mod search;
+mod secrets;
 pub mod spec;
 pub mod table;
 mod treatment;
@@ -28,6 +29,7 @@ pub use keys::{KeyError, KeyPositions};
 pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
 pub use script::Script;
+pub use secrets::secrets;
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
     Spec,

@@ -47,18 +47,8 @@ impl Site {
             return refusal;
         }
         let (method, path) = (request.method().clone(), request.uri().path());
-        let reads = matches!(method, Method::GET | Method::HEAD);
-        if metrics::PATHS.contains(&path) && !reads {
-            return other_method("GET");
-        }
-        if let Some(page) =
-            metrics::answer(path, request.headers(), &self.stats, &self.shared).await
-        {
-            return page;
-        }
         match (method, path) {
             (Method::GET | Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
-            (_, "/healthz") => other_method("GET"),
             (Method::GET | Method::HEAD, "/hotkeys") => {
                 let query = request.uri().query().unwrap_or_default();
                 page(
@@ -68,6 +58,10 @@ impl Site {
                 )
             }
             (_, "/hotkeys") => other_method("GET"),
+            (Method::GET | Method::HEAD, path @ ("/metrics" | "/metrics.json" | "/readyz")) => {
+                metrics::answer(path, request.headers(), &self.shared).await
+            }
+            (_, "/healthz" | "/metrics" | "/metrics.json" | "/readyz") => other_method("GET"),
             (Method::GET | Method::HEAD, path) => {
                 let query = request.uri().query().unwrap_or_default();
                 let found = page::answer(&self.shared, &self.found, path, query).await;

@@ -3,7 +3,10 @@
 //! A subcommand is a file of its own here, with a [`Subcommand`] that [`SUBCOMMANDS`] lists, and a
 //! line in the command table.
 
+mod command;
+mod explain;
 mod hotkeys;
+mod shards;
 
 use crate::resp::Request;
 use crate::worker::Worker;
@@ -19,7 +22,8 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] = &[hotkeys::BIGKEYS, hotkeys::HOTKEYS, HELP];
+const SUBCOMMANDS: &[Subcommand] =
+    &[hotkeys::BIGKEYS, explain::EXPLAIN, hotkeys::HOTKEYS, shards::RING, shards::SHARDS, HELP];
 
 impl Worker {
     /// Answers a subcommand of PROXY.

@@ -56,7 +56,8 @@ function fillRow(row, { shard, index }, course) {
   const [picture, rate, traffic] = requests.firstChild.children;
   draw(picture, course.history(`requests ${index}`));
   say(rate, each(course.rate(`requests ${index}`), count));
-  say(traffic, `${each(course.rate(`out ${index}`), bytes)} to, ${each(course.rate(`in ${index}`), bytes)} from`);
+  say(traffic, `↑ ${each(course.rate(`out ${index}`), bytes)} ↓ ${each(course.rate(`in ${index}`), bytes)}`);
+  traffic.title = "bytes to it and from it";
 
   const times = course.times(`shard ${index}`);
   say(time.firstChild, latency(times?.mean));
