@@ -16,7 +16,6 @@ mod fault;
 pub mod flags;
 mod keys;
 mod model;
-mod names;
 mod networks;
 mod pools;
 pub mod reference;

@@ -97,7 +97,7 @@ function kinds({ failed, lost, errors }) {
     ...Object.entries(failed),
     ...(links > 0 ? [[links === 1 ? "link lost" : "links lost", links]] : []),
     ...Object.entries(errors),
-  ].sort(([, one], [, other]) => other - one).slice(0, 3).map(([kind, times]) => `${count(times)} ${kind}`).join(", ");
+  ].sort(([, one], [, other]) => other - one).slice(0, 3).map(([kind, times]) => `${count(times)} ${kind}`).join("\n");
 }
 
 function each(rate, shown) {
