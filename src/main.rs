@@ -241,8 +241,7 @@ async fn serve(
     let (shared, local) = (server.shared(), LocalSet::new());
     let journal = &settings.journal;
     shared
-        .journal
-        .set(journal)
+        .set_journal(journal)
         .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
     local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
@@ -287,7 +286,7 @@ fn ended<'a>(
     patience: Patience,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let journal = server.shared();
+    let journal = Arc::clone(&shared);
     let reload = move || {
         journal.journal.reopen();
         certificates.reload();

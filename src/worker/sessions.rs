@@ -258,6 +258,7 @@ impl Worker {
     /// A reply for a session that is over.
     #[cold]
     fn deliver_late(&mut self, pending: Pending, frame: &Frame<'_>) {
+        let pending = self.sampled_replied(pending, frame);
         let pending = self.redeem(pending);
         match pending.part {
             Part::Asked => self.tell_asker(pending, frame),
@@ -325,6 +326,10 @@ impl Worker {
             Part::TimedOut => self.late_replies = self.late_replies.wrapping_add(1),
             Part::Ticket(_) => {
                 let pending = self.redeem(pending);
+                self.deliver_part(pending, pending.part, frame);
+            }
+            Part::Sampled(_) => {
+                let pending = self.sampled_replied(pending, &frame);
                 self.deliver_part(pending, pending.part, frame);
             }
             Part::Asked => self.tell_asker(pending, &frame),

@@ -11,7 +11,7 @@ use super::{Message, Worker};
 use crate::access::Meters;
 use crate::admin::counters::HealthCounters;
 use crate::admin::memory::Shortage;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalSettings};
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -91,6 +91,16 @@ impl Shared {
             journal: Journal::default(),
             inboxes,
         }
+    }
+
+    /// Has all workers write down of single requests what the settings say.
+    ///
+    /// # Errors
+    /// When the access log cannot be opened.
+    pub fn set_journal(&self, settings: &JournalSettings) -> std::io::Result<()> {
+        self.journal.set(settings)?;
+        self.tell_all(Worker::follow_journal);
+        Ok(())
     }
 
     /// How many workers there are.

@@ -16,6 +16,7 @@ use crate::admin::metrics;
 use crate::admin::page::{self, Found};
 use crate::admin::stats::StatsSource;
 use crate::hotkeys;
+use crate::journal::pages;
 use crate::server::Server;
 use crate::worker::Shared;
 
@@ -47,6 +48,9 @@ impl Site {
             return refusal;
         }
         let (method, path) = (request.method().clone(), request.uri().path());
+        if let Some(page) = pages::answer(&method, request.uri(), &self.shared).await {
+            return page;
+        }
         match (method, path) {
             (Method::GET | Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
             (Method::GET | Method::HEAD, "/hotkeys") => {
