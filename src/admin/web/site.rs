@@ -34,7 +34,7 @@ pub struct Site {
     /// By which names visitors may call.
     pub names: Names,
     /// What the page need not find out again.
-    pub found: Found,
+    pub found: Arc<Found>,
     /// Has the configuration reloaded, where there is a file to reload.
     pub reloader: Option<Reloader>,
 }
@@ -43,7 +43,7 @@ impl Site {
     /// The site of this proxy, for visitors that call by these names.
     pub fn new(server: &Server, names: Names, reloader: Option<Reloader>) -> Self {
         let (stats, shared) = (server.stats(), server.shared());
-        Self { stats, shared, names, found: Found::default(), reloader }
+        Self { stats, shared, names, found: Arc::default(), reloader }
     }
 
     /// The answer to one request.
