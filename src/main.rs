@@ -7,15 +7,17 @@ use std::path::Path;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
-use circlet::admin::log::{LogFormat, Logging};
+use circlet::admin::log::{LogFilter, LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
-use circlet::admin::web::Site;
+use circlet::admin::web::{Names, Site};
 use circlet::admin::{self, process::raise_open_files};
+use circlet::compare;
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
+use circlet::manual;
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
@@ -50,6 +52,9 @@ fn main() -> ExitCode {
         }
         Action::Check(file) => check(file),
         Action::Demo => demo(),
+        Action::Compare(options) => compare(options),
+        Action::Completions(shell) => print(&manual::completions(*shell)),
+        Action::ManualPage => print(&manual::page()),
         Action::TestConf | Action::Serve => with_settings(&flags),
     }
 }
@@ -73,6 +78,17 @@ fn check(file: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(faults) => fail(&faults),
+    }
+}
+
+/// Exit code 1 says that something disagrees, or that nothing could be compared.
+fn compare(options: &compare::Options) -> ExitCode {
+    match compare::run(options) {
+        Ok(outcome) => {
+            print(&outcome.report);
+            if outcome.agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error),
     }
 }
 
@@ -128,7 +144,12 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
 fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
-    let logging = match Logging::start(settings.log_level, settings.log_format, file) {
+    let logging = match Logging::start(
+        settings.log_level,
+        settings.log_filter.clone(),
+        settings.log_format,
+        file,
+    ) {
         Ok(logging) => logging,
         Err(error) => return fail(&format!("cannot open the log {file:?}: {error}")),
     };
@@ -142,7 +163,7 @@ fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    match run(config, settings, has_file, &logging) {
+    match run(config, settings, has_file, logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -156,7 +177,7 @@ fn run(
     config: Config,
     settings: Settings,
     has_file: bool,
-    logging: &Logging,
+    logging: &'static Logging,
 ) -> Result<(), String> {
     // While there is one thread: this changes the environment.
     let mut inherited = systemd::sockets()?;
@@ -204,7 +225,7 @@ fn fail(reason: &impl std::fmt::Display) -> ExitCode {
 async fn serve(
     config: Config,
     settings: Settings,
-    logging: &Logging,
+    logging: &'static Logging,
     mut signals: Signals,
     mut inherited: Inherited,
     predecessor: Option<Predecessor>,
@@ -218,6 +239,12 @@ async fn serve(
     let server = Server::start_with(config, options, &mut inherited);
     let server = server.map_err(|error| error.to_string())?;
     let (shared, local) = (server.shared(), LocalSet::new());
+    let journal = &settings.journal;
+    shared
+        .journal
+        .set(journal)
+        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
+    local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
     let stats = admin::stats::listen(address, &mut inherited).await?;
     let entered = retire::enter(&shared, &stats)?;
@@ -226,7 +253,7 @@ async fn serve(
     if let Some(address) = &settings.admin_addr {
         let admin = admin::web::listen(address, &mut inherited).await?;
         let entered = retire::enter(&shared, &admin)?;
-        let site = Site { stats: server.stats(), shared: server.shared() };
+        let site = Site::new(&server, Names::new(address, &settings.admin_names));
         let admin = admin::web::serve(admin, site);
         local.spawn_local(retire::until_handed_over(entered, admin));
     }
@@ -243,7 +270,7 @@ async fn serve(
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     systemd::serving();
     if let Some(predecessor) = predecessor {
-        local.spawn_local(predecessor.relieve());
+        local.spawn_local(predecessor.relieve(Arc::clone(&shared.gate)));
     }
     local.spawn_local(systemd::feed_watchdog());
     let ended = ended(logging, &mut signals, &server, settings.patience);
@@ -260,7 +287,11 @@ fn ended<'a>(
     patience: Patience,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let reload = move || certificates.reload();
+    let journal = server.shared();
+    let reload = move || {
+        journal.journal.reopen();
+        certificates.reload();
+    };
     async move {
         let end = tokio::select! {
             end = signals.until_stopped(logging, &reload) => end,
@@ -276,9 +307,9 @@ fn ended<'a>(
 }
 
 fn demo() -> ExitCode {
-    let shown = Logging::start(DEMO_LOG_LEVEL, LogFormat::Text, None)
+    let shown = Logging::start(DEMO_LOG_LEVEL, LogFilter::default(), LogFormat::Text, None)
         .map_err(|error| format!("cannot open the log: {error}"))
-        .and_then(|logging| show(&logging));
+        .and_then(show);
     match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -294,9 +325,13 @@ fn show(logging: &Logging) -> Result<(), String> {
     runtime.block_on(async {
         let server =
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
+        let listener = admin::web::listen(&demo.admin_address(), &mut Inherited::default()).await?;
+        let local = LocalSet::new();
+        let site = Site::new(&server, Names::default());
+        local.spawn_local(admin::web::serve(listener, site));
         print(&demo.greeting());
         let ended = ended(logging, &mut signals, &server, Patience::default());
-        server.run(ended).await;
+        local.run_until(server.run(ended)).await;
         Ok(())
     })
 }

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::session::Special;
 use super::users::Right;
-use crate::command::{Flags, Spec, lookup};
+use crate::command::{Flags, Spec, lookup, secrets};
 use crate::resp::{Request, RequestScanner, Scan, write};
 use crate::worker::{ClientPlace, Worker};
 
@@ -173,33 +173,6 @@ fn write_line(feed: &mut Vec<u8>, from: &str, spec: &Spec, request: &Request<'_>
     }
     line.push_str("\r\n");
     feed.extend_from_slice(line.as_bytes());
-}
-
-/// The arguments that are not shown: users and passwords.
-fn secrets(spec: &Spec, request: &Request<'_>) -> Vec<usize> {
-    let is = |index: usize, word: &[u8]| request.arg(index).eq_ignore_ascii_case(word);
-    match spec.name {
-        "auth" => (1..request.len()).collect(),
-        "hello" => {
-            let mut index = 2;
-            while index < request.len() && is(index, b"setname") {
-                index += 2;
-            }
-            match index + 2 < request.len() && is(index, b"auth") {
-                true => vec![index + 1, index + 2],
-                false => Vec::new(),
-            }
-        }
-        "migrate" => {
-            let find = |word: &[u8]| (6..request.len()).find(|&index| is(index, word));
-            match (find(b"auth"), find(b"auth2")) {
-                (Some(auth), _) => vec![auth + 1],
-                (None, Some(auth)) => vec![auth + 1, auth + 2],
-                _ => Vec::new(),
-            }
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// Redis's quoting of an argument.

@@ -14,9 +14,10 @@ pub mod keys;
 pub mod learned;
 mod parse;
 pub mod reference;
-mod resolve;
+pub mod resolve;
 mod script;
 mod search;
+mod secrets;
 pub mod spec;
 pub mod table;
 mod treatment;
@@ -28,6 +29,7 @@ pub use keys::{KeyError, KeyPositions};
 pub use learned::Learned;
 pub use resolve::{CommandError, resolve};
 pub use script::Script;
+pub use secrets::secrets;
 pub use spec::{
     BeginSearch, FindKeys, Handling, KeySpec, Keys, Local, RequestPolicy, ResponsePolicy, Search,
     Spec,

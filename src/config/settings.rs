@@ -16,7 +16,9 @@ use config::{Config, Environment, File, FileFormat};
 use super::fault::{ConfigFault, Faults, Wrong};
 use super::tree::{Node, Value};
 use super::{spelling, toml, value};
-use crate::admin::log::LogFormat;
+use crate::admin::log::{LogFilter, LogFormat};
+use crate::journal::JournalSettings;
+use crate::journal::redact::Redaction;
 use crate::upgrade::retire::Patience;
 use table::Kind;
 pub use table::{SETTINGS, Setting};
@@ -30,10 +32,14 @@ pub struct Settings {
     pub conf_file: PathBuf,
     /// twemproxy's log level, 0 to 11.
     pub log_level: u8,
+    /// The levels of single modules.
+    pub log_filter: LogFilter,
     /// How lines of the log are written.
     pub log_format: LogFormat,
     /// The log's file; standard error without one.
     pub log_file: Option<PathBuf>,
+    /// What is written down of single requests.
+    pub journal: JournalSettings,
     /// The port of the statistics.
     pub stats_port: u16,
     /// The address of the statistics.
@@ -42,6 +48,8 @@ pub struct Settings {
     pub stats_interval: Duration,
     /// The host and port of the admin address.
     pub admin_addr: Option<String>,
+    /// Names by which the admin address may be called, beside its own.
+    pub admin_names: String,
     /// Where the process's id is written.
     pub pid_file: Option<PathBuf>,
     /// Whether the process goes into the background.
@@ -110,15 +118,28 @@ impl Settings {
             },
             conf_file: path("conf_file").unwrap_or_default(),
             log_level: number("log_level")? as u8,
+            log_filter: table::log_filter(text("log_filter"))?,
             log_format: match text("log_format") {
                 "json" => LogFormat::Json,
                 _ => LogFormat::Text,
             },
             log_file: path("log_file"),
+            journal: JournalSettings {
+                slow_threshold: table::threshold(text("slow_threshold"))?,
+                slow_log_max_len: number("slow_log_max_len")? as usize,
+                access_log: path("access_log"),
+                access_log_sample: number("access_log_sample")? as u32,
+                redaction: match text("log_redact_keys") {
+                    "hash" => Redaction::Hash,
+                    "hide" => Redaction::Hide,
+                    _ => Redaction::Off,
+                },
+            },
             stats_port: number("stats_port")? as u16,
             stats_addr: text("stats_addr").to_owned(),
             stats_interval: Duration::from_millis(number("stats_interval")?),
             admin_addr: Some(text("admin_addr").to_owned()).filter(|text| !text.is_empty()),
+            admin_names: text("admin_names").to_owned(),
             pid_file: path("pid_file"),
             daemonize: value::boolean(text("daemonize"))?,
             patience: Patience {
@@ -220,6 +241,7 @@ fn check(file: &str, shown: &str, name: &str, text: &str, faults: &mut Vec<Confi
                 )),
             }),
             Kind::Boolean => value::boolean(text).map(drop),
+            Kind::Judged(judge) => judge(text),
             Kind::Word(words) if !words.contains(&text) => Err(Wrong::new(
                 format!("{text:?} is not known"),
                 format!("write one of {}", words.join(", ")),

@@ -113,6 +113,7 @@ impl Worker {
             }
             let written = before - session.output.len();
             self.counters.pools[usize::from(session.pool)].bytes_out.add(written as u64);
+            session.written += written as u64;
             if session.special.has(Special::LIMITED) {
                 self.charge_bytes(number, written);
             }

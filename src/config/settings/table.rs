@@ -2,6 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use super::super::fault::Wrong;
+use crate::admin::log::LogFilter;
+
 /// A setting as documented.
 pub struct Setting {
     /// The name in the settings file; the variable is `CIRCLET_` and the name in capitals.
@@ -24,6 +27,8 @@ pub(super) enum Kind {
     Boolean,
     Word(&'static [&'static str]),
     Text,
+    /// Text that is read further.
+    Judged(fn(&str) -> Result<(), Wrong>),
 }
 
 /// Circlet at rest needs half of it; in less it could serve nobody.
@@ -74,6 +79,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "0 to 3 errors, 4 warnings too, 5 what an operator wants to know, 6 and 7 each connection, from 8 everything. The signals TTIN and TTOU turn it up and down.",
     },
     Setting {
+        name: "log_filter",
+        flags: "--log-filter",
+        default: "",
+        takes: Kind::Judged(|text| log_filter(text).map(drop)),
+        meaning: "Levels of single modules, such as `shard=debug,tls=off`; a level alone (`warn`) is for all others, in place of log_level. `PROXY LOG` and `POST /log` change it while circlet runs.",
+    },
+    Setting {
         name: "log_format",
         flags: "--log-format",
         default: "text",
@@ -86,6 +98,41 @@ pub static SETTINGS: &[Setting] = &[
         default: "",
         takes: Kind::Text,
         meaning: "The file the log is appended to; standard error without one. The signal HUP opens it anew.",
+    },
+    Setting {
+        name: "slow_threshold",
+        flags: "--slow-threshold",
+        default: "10000",
+        takes: Kind::Judged(|text| threshold(text).map(drop)),
+        meaning: "From how many microseconds on a request is slow, from its arrival to its reply: it goes into the slow log (`PROXY SLOWLOG`), and into the access log if there is one. 0 takes every request for slow, -1 none.",
+    },
+    Setting {
+        name: "slow_log_max_len",
+        flags: "",
+        default: "128",
+        takes: Kind::Integer(0..=100_000),
+        meaning: "How many slow requests of each pool are kept.",
+    },
+    Setting {
+        name: "access_log",
+        flags: "--access-log",
+        default: "",
+        takes: Kind::Text,
+        meaning: "The file to which one JSON line is appended for each sampled and each slow request, or `-` for standard output; none without it. The signal HUP opens it anew.",
+    },
+    Setting {
+        name: "access_log_sample",
+        flags: "--access-log-sample",
+        default: "0",
+        takes: Kind::Integer(0..=1_000_000_000),
+        meaning: "One in so many requests is sampled for the access log; 0 for none.",
+    },
+    Setting {
+        name: "log_redact_keys",
+        flags: "--log-redact-keys",
+        default: "off",
+        takes: Kind::Word(&["off", "hash", "hide"]),
+        meaning: "How keys are shown in the slow log, the access log, the last errors and among the hot keys: as they are, as a number that is the same for the same key while circlet runs, or not at all. Where keys are not shown values are neither. Passwords never are.",
     },
     Setting {
         name: "stats_port",
@@ -114,6 +161,13 @@ pub static SETTINGS: &[Setting] = &[
         default: "",
         takes: Kind::Text,
         meaning: "The host and port where people, Prometheus and scripts ask over HTTP, such as 127.0.0.1:22223; nowhere without one. Whoever reaches it may see and do all that it offers: keep it on loopback or behind a proxy that asks who it is.",
+    },
+    Setting {
+        name: "admin_names",
+        flags: "--admin-names",
+        default: "",
+        takes: Kind::Text,
+        meaning: "Further names by which the admin address may be called, between commas: those of a reverse proxy or of Kubernetes's DNS. IP addresses, `localhost` and the host in `admin_addr` always are; requests for other names are refused, so that no hostile site can have its own name lead a browser here.",
     },
     Setting {
         name: "pid_file",
@@ -151,3 +205,19 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "The path of a unix socket on which a new circlet takes over from this one: started with the same path it gets the listening sockets, and when it serves, this one's clients leave and it ends. Only processes of the same user may. None without a path.",
     },
 ];
+
+/// Reads a [`LogFilter`].
+pub(super) fn log_filter(text: &str) -> Result<LogFilter, Wrong> {
+    text.parse().map_err(|wrong| Wrong::new(wrong, "such as `info,shard=debug`"))
+}
+
+/// Reads microseconds, or -1 for none.
+pub(super) fn threshold(text: &str) -> Result<i64, Wrong> {
+    match text.parse() {
+        Ok(micros) if micros >= -1 => Ok(micros),
+        _ => Err(Wrong::new(
+            format!("{text:?} is no number of microseconds"),
+            "write a decimal integer, or -1 for none",
+        )),
+    }
+}
