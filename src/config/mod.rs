@@ -27,7 +27,6 @@ mod tree;
 mod users;
 mod value;
 mod warnings;
-mod words;
 mod yaml;
 
 use std::fs;
