@@ -19,6 +19,7 @@ mod every_command;
 mod explain;
 mod harness;
 mod harness_works;
+mod hotkeys;
 mod leaks;
 mod learned;
 mod limits;
