@@ -223,10 +223,7 @@ async fn serve(
     let server = Server::start_with(config, options, &mut inherited);
     let server = server.map_err(|error| error.to_string())?;
     let (shared, local) = (server.shared(), LocalSet::new());
-    let journal = &settings.journal;
-    shared
-        .set_journal(journal)
-        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
+    shared.set_journal(&settings.journal)?;
     local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
     let stats = admin::stats::listen(address, &mut inherited).await?;
@@ -270,9 +267,9 @@ fn ended<'a>(
     patience: Patience,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let journal = Arc::clone(&shared);
+    let has_files = Arc::clone(&shared);
     let reload = move || {
-        journal.journal.reopen();
+        has_files.journal.reopen();
         certificates.reload();
     };
     async move {

@@ -148,7 +148,9 @@ impl Worker {
         let access = &mut open.access;
         access.reply_bytes += frame.bytes().len() as u64;
         if access.shard.is_none() || took.shard > access.shard_us {
-            access.shard = Some(self.pools[pool].config.servers[shard].name.clone());
+            let server = &self.pools[pool].config.servers[shard];
+            access.shard = Some(server.name.clone());
+            access.server = server.address.to_string();
             (access.shard_us, access.queued_us) = (took.shard, took.queued);
         }
         access.error = access.error.take().or_else(|| error_code(frame.bytes()));

@@ -21,6 +21,7 @@ mod harness_works;
 mod leaks;
 mod learned;
 mod limits;
+mod logs;
 mod moving;
 mod one_redis;
 mod pipeline_order;
