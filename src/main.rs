@@ -10,12 +10,14 @@ use std::sync::Arc;
 use circlet::admin::log::{LogFilter, LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
-use circlet::admin::web::Site;
+use circlet::admin::web::{Names, Site};
 use circlet::admin::{self, process::raise_open_files};
+use circlet::compare;
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
+use circlet::manual;
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
@@ -50,6 +52,9 @@ fn main() -> ExitCode {
         }
         Action::Check(file) => check(file),
         Action::Demo => demo(),
+        Action::Compare(options) => compare(options),
+        Action::Completions(shell) => print(&manual::completions(*shell)),
+        Action::ManualPage => print(&manual::page()),
         Action::TestConf | Action::Serve => with_settings(&flags),
     }
 }
@@ -73,6 +78,17 @@ fn check(file: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(faults) => fail(&faults),
+    }
+}
+
+/// Exit code 1 says that something disagrees, or that nothing could be compared.
+fn compare(options: &compare::Options) -> ExitCode {
+    match compare::run(options) {
+        Ok(outcome) => {
+            print(&outcome.report);
+            if outcome.agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error),
     }
 }
 
@@ -233,7 +249,7 @@ async fn serve(
     if let Some(address) = &settings.admin_addr {
         let admin = admin::web::listen(address, &mut inherited).await?;
         let entered = retire::enter(&shared, &admin)?;
-        let site = Site { stats: server.stats(), shared: server.shared() };
+        let site = Site::new(&server, Names::new(address, &settings.admin_names));
         let admin = admin::web::serve(admin, site);
         local.spawn_local(retire::until_handed_over(entered, admin));
     }
@@ -250,7 +266,7 @@ async fn serve(
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     systemd::serving();
     if let Some(predecessor) = predecessor {
-        local.spawn_local(predecessor.relieve());
+        local.spawn_local(predecessor.relieve(Arc::clone(&shared.gate)));
     }
     local.spawn_local(systemd::feed_watchdog());
     let ended = ended(logging, &mut signals, &server, settings.patience);
@@ -305,9 +321,13 @@ fn show(logging: &Logging) -> Result<(), String> {
     runtime.block_on(async {
         let server =
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
+        let listener = admin::web::listen(&demo.admin_address(), &mut Inherited::default()).await?;
+        let local = LocalSet::new();
+        let site = Site::new(&server, Names::default());
+        local.spawn_local(admin::web::serve(listener, site));
         print(&demo.greeting());
         let ended = ended(logging, &mut signals, &server, Patience::default());
-        server.run(ended).await;
+        local.run_until(server.run(ended)).await;
         Ok(())
     })
 }

@@ -69,6 +69,10 @@ pub struct Session {
     pub since: Instant,
     /// When something was last heard of it, in seconds of the worker's coarse clock.
     pub heard_at: u32,
+    /// Bytes read from it.
+    pub read: u64,
+    /// Bytes written to it.
+    pub written: u64,
     /// The number of its last command ([`crate::command::Spec::id`]); `u16::MAX` before the first.
     pub last_command: u16,
     /// What that was about.
@@ -262,6 +266,8 @@ impl Session {
             waker: None,
             since: Instant::now(),
             heard_at: 0,
+            read: 0,
+            written: 0,
             last_command: u16::MAX,
             last_family: Family::Other,
             mute: Mute::Off,

@@ -113,6 +113,7 @@ impl Worker {
                 Ok((count, true)) => {
                     self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
+                    session.read += count as u64;
                     self.take_in_place(number);
                     taken += count;
                     if taken >= READ_AT_MOST {
@@ -123,6 +124,7 @@ impl Worker {
                 Ok((count, false)) => {
                     self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
+                    session.read += count as u64;
                     self.take_scratch(number, count);
                     taken += count;
                     let session = &self.sessions[number as usize];
@@ -174,6 +176,7 @@ impl Worker {
                 }
                 Ok(count) => {
                     self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
+                    session.read += count as u64;
                     let input = session.input.get_or_insert_default();
                     input.bytes.extend_from_slice(&self.scratch[..count]);
                 }
@@ -290,6 +293,7 @@ impl Worker {
         let socket = session.socket.as_mut().expect("answer checked that the session lives");
         let written = socket.try_write(frame.bytes()).unwrap_or(0);
         self.counters.pools[usize::from(session.pool)].bytes_out.add(written as u64);
+        session.written += written as u64;
         let is_limited = session.special.has(Special::LIMITED);
         let rest = match frame {
             Frame::Small(bytes) => Frame::Small(&bytes[written..]),

@@ -1,6 +1,6 @@
 //! What the workers of a process know of each other: who is connected where, and how to ask.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use dashmap::DashMap;
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Message, Worker};
 use crate::access::Meters;
+use crate::admin::counters::HealthCounters;
 use crate::admin::memory::Shortage;
 use crate::journal::{Journal, JournalSettings};
 use crate::shard::doors::Doors;
@@ -41,12 +42,14 @@ pub struct Shared {
     pub certificates: Arc<Certificates>,
     /// What makes shards that are out suspect as a whole.
     pub suspicions: Suspicions,
+    /// What the monitor counts; set before workers serve.
+    pub health_counters: OnceLock<Arc<HealthCounters>>,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
-    /// What is written down of single requests.
-    pub journal: Journal,
     /// What the process listens on, and whether it is about to end.
     pub gate: Arc<Gate>,
+    /// What is written down of single requests.
+    pub journal: Journal,
     inboxes: Vec<UnboundedSender<Message>>,
 }
 
@@ -82,9 +85,10 @@ impl Shared {
             doors,
             certificates,
             suspicions: Suspicions::default(),
+            health_counters: OnceLock::new(),
             shortage: Shortage::default(),
-            journal: Journal::default(),
             gate: Arc::default(),
+            journal: Journal::default(),
             inboxes,
         }
     }

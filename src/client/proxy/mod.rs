@@ -3,9 +3,12 @@
 //! A subcommand is a file of its own here, with a [`Subcommand`] that [`SUBCOMMANDS`] lists, and a
 //! line in the command table.
 
+mod command;
 mod errors;
+mod explain;
 mod hotkeys;
 mod log;
+mod shards;
 mod slowlog;
 
 use crate::resp::Request;
@@ -22,8 +25,17 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] =
-    &[hotkeys::BIGKEYS, errors::ERRORS, hotkeys::HOTKEYS, log::LOG, slowlog::SLOWLOG, HELP];
+const SUBCOMMANDS: &[Subcommand] = &[
+    hotkeys::BIGKEYS,
+    errors::ERRORS,
+    explain::EXPLAIN,
+    hotkeys::HOTKEYS,
+    log::LOG,
+    shards::RING,
+    shards::SHARDS,
+    slowlog::SLOWLOG,
+    HELP,
+];
 
 impl Worker {
     /// Answers a subcommand of PROXY.

@@ -3,9 +3,16 @@
 use std::time::Duration;
 
 use super::{busy, circlet, texts};
-use crate::harness::{FakeShard, Reply, Shard, get, honest};
+use crate::harness::{Client, FakeShard, Reply, Shard, get, honest};
 
 const SLOW: [&str; 2] = ["--slow-threshold", "50000"];
+
+/// The entries about `key`, newest first: on a busy machine anything may be slow.
+fn about(client: &mut Client, key: &str) -> Vec<Reply> {
+    let told = client.command(&["PROXY", "SLOWLOG", "GET", "-1"]);
+    let is_about = |entry: &&Reply| texts(&entry.elements()[3]).iter().any(|arg| arg == key);
+    told.elements().iter().filter(is_about).cloned().collect()
+}
 
 #[test]
 fn a_slow_request_is_told_of_as_redis_does_with_where_its_time_went() {
@@ -18,11 +25,11 @@ fn a_slow_request_is_told_of_as_redis_does_with_where_its_time_went() {
     client.command(&slow);
     shard.client().command(&["CONFIG", "SET", "slowlog-log-slower-than", "50000"]);
     shard.client().command(&slow);
-    let ours = client.command(&["PROXY", "SLOWLOG", "GET"]);
+    let ours = about(&mut client, "tag");
     let theirs = shard.client().command(&["SLOWLOG", "GET"]);
-    let (ours, theirs) = (&ours.elements()[0].elements(), &theirs.elements()[0].elements());
+    let (ours, theirs) = (&ours[0].elements(), &theirs.elements()[0].elements());
     assert_eq!((ours.len(), theirs.len()), (11, 6));
-    assert_eq!(ours[0], Reply::Integer(0));
+    let number = ours[0].integer();
     assert!((0..=60).contains(&(theirs[1].integer() - ours[1].integer())), "{:?}", ours[1]);
     assert!(ours[2].integer() >= 80_000, "{:?}", ours[2]);
     assert_eq!(ours[3], theirs[3], "the arguments, shortened in the same way");
@@ -31,12 +38,12 @@ fn a_slow_request_is_told_of_as_redis_does_with_where_its_time_went() {
     let [total, queued, at_shard, in_proxy] = [2, 8, 9, 10].map(|field| ours[field].integer());
     assert!(at_shard >= 80_000 && at_shard + in_proxy == total, "{total} {at_shard} {in_proxy}");
     assert!((0..=in_proxy).contains(&queued), "{queued} of {in_proxy}");
-    assert_eq!(client.command(&["PROXY", "SLOWLOG", "LEN"]), Reply::Integer(1));
+    assert!(client.command(&["PROXY", "SLOWLOG", "LEN"]).integer() > number);
     assert_eq!(client.command(&["PROXY", "SLOWLOG", "RESET"]), Reply::ok());
-    assert_eq!(client.command(&["PROXY", "SLOWLOG", "GET", "-1"]), Reply::Array(vec![]));
+    assert_eq!(about(&mut client, "tag"), []);
     client.command(&busy("tag", 60));
-    let next = client.command(&["PROXY", "SLOWLOG", "GET", "5"]);
-    assert_eq!(next.elements()[0].elements()[0], Reply::Integer(1), "numbers go on");
+    let next = about(&mut client, "tag");
+    assert!(next[0].elements()[0].integer() > number, "numbers go on");
     let refused = client.command(&["PROXY", "SLOWLOG", "GET", "-2"]);
     assert_eq!(refused.error(), Some("ERR count should be greater than or equal to -1"));
 }
@@ -73,8 +80,8 @@ fn each_of_a_pipeline_is_told_with_its_own_arguments() {
     // A new flush: what was kept before does not shift it.
     client.pipeline(&[vec!["GET", "slow again"]]);
     let told = client.command(&["PROXY", "SLOWLOG", "GET", "-1"]);
-    let mut told: Vec<Vec<String>> =
-        told.elements().iter().map(|entry| texts(&entry.elements()[3])).collect();
+    let told = told.elements().iter().map(|entry| texts(&entry.elements()[3]));
+    let mut told: Vec<Vec<String>> = told.filter(|args| args[0] != "SLOWLOG").collect();
     told.reverse();
     let at = |key: &str| told.iter().find(|args| args[1] == key);
     assert_eq!(at("slow").map(|args| args.join(" ")).as_deref(), Some("SET slow 1"), "{told:?}");
@@ -104,21 +111,23 @@ fn a_batch_of_large_requests_is_told_by_its_beginnings() {
     let body = "z".repeat(9_000);
     let keys: Vec<String> = (0..12).map(|key| format!("slow{key}")).collect();
     client.pipeline(&keys.iter().map(|key| vec!["SET", key, &body]).collect::<Vec<_>>());
-    let told = client.command(&["PROXY", "SLOWLOG", "GET", "-1"]);
-    let told: Vec<String> =
-        told.elements().iter().map(|entry| texts(&entry.elements()[3])[1].clone()).collect();
-    assert!(keys.iter().all(|key| told.contains(key)), "{told:?}");
+    for key in &keys {
+        let told = about(&mut client, key);
+        assert_eq!(told.len(), 1, "{key}");
+        let value = &texts(&told[0].elements()[3])[2];
+        assert!(value.starts_with("zzz") && value.ends_with("... (8872 more bytes)"), "{value}");
+    }
 }
 
 #[test]
 fn nothing_is_slow_unless_it_is_wanted_and_a_blocking_command_is_not() {
     let shard = Shard::start();
     let off = circlet(&[shard.server(1, None)], &["--slow-threshold", "-1"]);
-    off.client().command(&busy("tag", 30));
+    off.client().command(&busy("tag", 80));
     assert_eq!(off.client().command(&["PROXY", "SLOWLOG", "LEN"]), Reply::Integer(0));
     let on = circlet(&[shard.server(1, None)], &SLOW);
     on.client().command(&["BLPOP", "nobody", "0.1"]);
-    assert_eq!(on.client().command(&["PROXY", "SLOWLOG", "LEN"]), Reply::Integer(0));
+    assert_eq!(about(&mut on.client(), "nobody"), []);
 }
 
 #[test]
@@ -150,10 +159,13 @@ fn passwords_are_never_told_and_keys_only_where_they_may_be() {
         let told = client.command(&["PROXY", "SLOWLOG", "GET", "-1"]);
         told.elements().iter().map(|entry| texts(&entry.elements()[3])).collect::<Vec<_>>()
     });
-    let [hashed, hidden] = shown;
+    let [hashed, hidden] = shown.map(|told| {
+        let find = |name: &str| told.iter().find(|args| args[0] == name).expect("told").clone();
+        [find("SET"), find("LPUSH")]
+    });
     assert!(hashed[0][1].starts_with('#') && hashed[0][1] == hashed[1][1], "{hashed:?}");
-    assert_eq!((&hashed[1][0][..], &hashed[1][2][..]), ("SET", "(redacted)"));
-    assert_eq!(hidden[1], ["SET", "(redacted)", "(redacted)"]);
+    assert_eq!(hashed[0][2], "(redacted)");
+    assert_eq!(hidden[0], ["SET", "(redacted)", "(redacted)"]);
 }
 
 #[test]
@@ -164,8 +176,9 @@ fn a_pool_reads_its_own_and_the_admin_address_all() {
     client.command(&busy("tag", 30));
     let page = get(port, "/slowlog?count=5");
     let told: serde_json::Value = serde_json::from_str(&page.body).expect("JSON");
-    let entry = &told[0];
-    assert_eq!((&entry["args"][0], &entry["pool"]), (&"EVAL".into(), &"pool".into()), "{told}");
+    let entry = told.as_array().and_then(|told| told.iter().find(|one| one["args"][0] == "EVAL"));
+    let entry = entry.unwrap_or_else(|| panic!("no EVAL in {told}"));
+    assert_eq!(entry["pool"], "pool");
     let time = |name: &str| entry[name].as_u64().unwrap_or_else(|| panic!("no {name} in {entry}"));
     assert!(time("total_us") >= 30_000 && time("shard_us") + time("proxy_us") == time("total_us"));
 }
