@@ -269,10 +269,7 @@ async fn serve(
     let server = server.map_err(|error| error.to_string())?;
     let (shared, local) = (server.shared(), LocalSet::new());
     let reloader = server.reloader(source);
-    let journal = &settings.journal;
-    shared
-        .set_journal(journal)
-        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
+    shared.set_journal(&settings.journal)?;
     local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
     let stats = admin::stats::listen(address, &mut inherited).await?;
@@ -318,9 +315,9 @@ fn ended<'a>(
     reloader: Option<Reloader>,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let journal = Arc::clone(&shared);
+    let has_files = Arc::clone(&shared);
     let reload = move || {
-        journal.journal.reopen();
+        has_files.journal.reopen();
         certificates.reload();
         if let Some(reloader) = reloader.clone() {
             tokio::spawn(async move { reloader.reload("SIGHUP").await });

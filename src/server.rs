@@ -259,9 +259,11 @@ impl Desk {
     /// `max_clients` the client reads Redis's own error.
     pub(crate) fn admit(&mut self, stream: Incoming, pool: usize) {
         if self.is_full(pool) {
+            self.log_refusal(pool, "client_connections or max_clients is reached");
             return refuse(stream, TOO_MANY_CLIENTS);
         }
         if self.shared.shortage.is_on() {
+            self.log_refusal(pool, "memory is short (max_memory)");
             return refuse(stream, NO_MEMORY);
         }
         self.accepted[pool] += 1;
@@ -270,6 +272,10 @@ impl Desk {
         if let Some(worker) = self.workers.iter_mut().min_by_key(|worker| worker.sessions()) {
             worker.assign(stream, pool, id);
         }
+    }
+
+    fn log_refusal(&self, pool: usize, cause: &str) {
+        tracing::warn!(pool = self.pools[pool].name, cause, "client refused: {cause}");
     }
 
     fn is_full(&self, pool: usize) -> bool {

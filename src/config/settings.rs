@@ -164,6 +164,8 @@ impl Settings {
                 slow_threshold: table::threshold(text("slow_threshold"))?,
                 slow_log_max_len: number("slow_log_max_len")? as usize,
                 access_log: path("access_log"),
+                otel_endpoint: Some(text("otel_endpoint").to_owned())
+                    .filter(|text| !text.is_empty()),
                 access_log_sample: number("access_log_sample")? as u32,
                 redaction: match text("log_redact_keys") {
                     "hash" => Redaction::Hash,

@@ -286,7 +286,10 @@ impl Monitor {
             }
         }
         if !changes.is_empty() && pool.judge.live() == 0 {
-            error!("pool {}: none of its shards is in, all its requests fail", pool.name);
+            error!(
+                pool = pool.name,
+                "pool {}: none of its shards is in, all its requests fail", pool.name
+            );
         }
         (!changes.is_empty()).then_some(index)
     }
@@ -294,13 +297,18 @@ impl Monitor {
 
 impl Watched {
     fn log(&self, change: &Change) {
-        let (shard, pool) = (&self.shards[change.shard].label, &self.name);
+        let (shard, pool) = (&*self.shards[change.shard].label, &*self.name);
+        let cause = &*change.cause;
         match change.to {
             State::Live | State::Returning => {
-                info!("shard {shard} of pool {pool} readmitted after {}", change.cause)
+                info!(pool, shard, cause, "shard {shard} of pool {pool} readmitted after {cause}");
             }
-            State::Down => warn!("shard {shard} of pool {pool} down after {}", change.cause),
-            State::Ejected => warn!("shard {shard} of pool {pool} ejected after {}", change.cause),
+            State::Down => {
+                warn!(pool, shard, cause, "shard {shard} of pool {pool} down after {cause}");
+            }
+            State::Ejected => {
+                warn!(pool, shard, cause, "shard {shard} of pool {pool} ejected after {cause}");
+            }
             // A reload tells of it.
             State::Removed => {}
         }
@@ -317,7 +325,13 @@ impl Watched {
                 Answer::Good | Answer::Locked => "answers again",
                 Answer::Refusal(text) | Answer::Busy(text) | Answer::Failure(text) => text,
             };
-            info!("shard {} of pool {} still out: {news}", shard.label, self.name);
+            let (label, pool) = (&*shard.label, &*self.name);
+            info!(
+                pool,
+                shard = label,
+                cause = news,
+                "shard {label} of pool {pool} still out: {news}"
+            );
             shard.heard = Some(answer.clone());
         }
     }

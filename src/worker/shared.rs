@@ -118,8 +118,8 @@ impl Shared {
     /// Has all workers write down of single requests what the settings say.
     ///
     /// # Errors
-    /// When the access log cannot be opened.
-    pub fn set_journal(&self, settings: &JournalSettings) -> std::io::Result<()> {
+    /// See [`Journal::set`].
+    pub fn set_journal(&self, settings: &JournalSettings) -> Result<(), String> {
         self.journal.set(settings)?;
         self.tell_all(Worker::follow_journal);
         Ok(())

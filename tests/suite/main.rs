@@ -23,6 +23,7 @@ mod hotkeys;
 mod leaks;
 mod learned;
 mod limits;
+mod logs;
 mod metrics;
 mod moving;
 mod one_redis;
