@@ -24,6 +24,7 @@ mod learned;
 mod limits;
 mod moving;
 mod one_redis;
+mod packages;
 mod pipeline_order;
 mod proxied;
 mod pubsub;
