@@ -19,8 +19,10 @@ FUZZ_SANITIZER ?= none
 RUST := rust cc:gcc,libc6-dev
 REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-tools'
 
-# Where `make test` puts client libraries, and which (the number: the oldest Node that runs them).
-PYTHON_CLIENTS := target/python redis==8.1.0 'celery[redis]==5.7.0' rq==3.0.0
+# Where `make test` puts client libraries and a second reader of metrics, and which (the number:
+# the oldest Node that runs them).
+PYTHON_CLIENTS := target/python redis==8.1.0 'celery[redis]==5.7.0' rq==3.0.0 \
+  prometheus-client==0.26.0
 NODE_CLIENTS := target/node 20 ioredis@6.0.0 redis@6.3.1 bullmq@6.7.0
 
 # Where `make bench` puts Envoy, which Debian does not package.

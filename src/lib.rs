@@ -43,6 +43,7 @@
 //! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
+//! | [`explain`] | why a key lives where it does, and how keys are shared out, as named values |
 //! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
 //! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
 //! | [`manual`] | the manual page and the shells' completions, made from the flags |
@@ -88,6 +89,7 @@ pub mod command;
 pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod explain;
 pub mod hotkeys;
 pub mod journal;
 pub mod manual;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use circlet::admin::log::{LogFilter, LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
-use circlet::admin::web::Site;
+use circlet::admin::web::{Names, Site};
 use circlet::admin::{self, process::raise_open_files};
 use circlet::compare;
 use circlet::config::flags::{self, Action, Flags};
@@ -241,8 +241,7 @@ async fn serve(
     let (shared, local) = (server.shared(), LocalSet::new());
     let journal = &settings.journal;
     shared
-        .journal
-        .set(journal)
+        .set_journal(journal)
         .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
     local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
@@ -253,7 +252,7 @@ async fn serve(
     if let Some(address) = &settings.admin_addr {
         let admin = admin::web::listen(address, &mut inherited).await?;
         let entered = retire::enter(&shared, &admin)?;
-        let site = Site { stats: server.stats(), shared: server.shared() };
+        let site = Site::new(&server, Names::new(address, &settings.admin_names));
         let admin = admin::web::serve(admin, site);
         local.spawn_local(retire::until_handed_over(entered, admin));
     }
@@ -270,7 +269,7 @@ async fn serve(
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     systemd::serving();
     if let Some(predecessor) = predecessor {
-        local.spawn_local(predecessor.relieve());
+        local.spawn_local(predecessor.relieve(Arc::clone(&shared.gate)));
     }
     local.spawn_local(systemd::feed_watchdog());
     let ended = ended(logging, &mut signals, &server, settings.patience);
@@ -287,7 +286,7 @@ fn ended<'a>(
     patience: Patience,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let journal = server.shared();
+    let journal = Arc::clone(&shared);
     let reload = move || {
         journal.journal.reopen();
         certificates.reload();
@@ -325,9 +324,13 @@ fn show(logging: &Logging) -> Result<(), String> {
     runtime.block_on(async {
         let server =
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
+        let listener = admin::web::listen(&demo.admin_address(), &mut Inherited::default()).await?;
+        let local = LocalSet::new();
+        let site = Site::new(&server, Names::default());
+        local.spawn_local(admin::web::serve(listener, site));
         print(&demo.greeting());
         let ended = ended(logging, &mut signals, &server, Patience::default());
-        server.run(ended).await;
+        local.run_until(server.run(ended)).await;
         Ok(())
     })
 }

@@ -101,7 +101,7 @@ impl Server {
     ) -> Result<Self, StartError> {
         let certificates = Arc::new(Certificates::load(&config)?);
         let mut monitor = Monitor::new(&config, &certificates);
-        let stats = StatsSource::new(&config, Vec::new(), monitor.counters());
+        let mut stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
         let (report, failures) = unbounded_channel();
@@ -115,11 +115,13 @@ impl Server {
             Arc::clone(&certificates),
         ));
         monitor.set_workers(Arc::clone(&shared));
+        shared.gate.set_files_stay(inherited.are_shared());
         let mut listeners = Vec::new();
         for (index, pool) in pools.iter().enumerate() {
             let opened = Listener::open(pool, inherited, &shared.gate)?;
             listeners.extend(opened.into_iter().map(|opened| (index, opened)));
         }
+        stats.ask(Arc::clone(&shared));
         let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
         let mut server = Self {
             listeners,

@@ -19,6 +19,7 @@ use tracing::warn;
 use super::counters::{HealthCounters, PoolCounters, ShardCounters, WorkerCounters};
 use crate::config::Config;
 use crate::upgrade::inherited::Inherited;
+use crate::worker::{Shared, Worker};
 
 /// Scrapers served at a time; more wait in the listen queue. twemproxy serves one.
 pub const MAX_SCRAPERS: usize = 16;
@@ -38,6 +39,8 @@ pub struct StatsSource {
     health: Arc<HealthCounters>,
     host: String,
     started: Instant,
+    /// Whom to ask for what is counted by looking.
+    shared: Option<Arc<Shared>>,
 }
 
 #[derive(Debug, Clone)]
@@ -91,6 +94,7 @@ pub async fn serve(listener: TcpListener, source: StatsSource) {
 }
 
 async fn answer(mut stream: TcpStream, source: &StatsSource) -> io::Result<()> {
+    source.refresh().await;
     timeout(SCRAPE_TIMEOUT, stream.write_all(source.line().as_bytes())).await??;
     stream.shutdown().await?;
     // Closing with a request unread would reset the connection and could take the answer along.
@@ -115,17 +119,25 @@ impl StatsSource {
         let mut pools: Vec<PoolNames> = config.pools.iter().enumerate().map(names).collect();
         pools.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { pools, workers, health, host, started: Instant::now() }
-    }
-
-    /// What the monitor counts.
-    pub fn health(&self) -> &HealthCounters {
-        &self.health
+        Self { pools, workers, health, host, started: Instant::now(), shared: None }
     }
 
     /// Counts what one more worker counts.
     pub fn add_worker(&mut self, counters: Arc<WorkerCounters>) {
         self.workers.push(counters);
+    }
+
+    /// Has the workers bring their queues up to date before a line is made. One that does not
+    /// answer soon is not waited for.
+    pub async fn refresh(&self) {
+        if let Some(shared) = &self.shared {
+            let _ = timeout(REFRESH_PATIENCE, shared.ask_all(Worker::count_queues)).await;
+        }
+    }
+
+    /// The workers, which are asked what waits and what is in flight.
+    pub fn ask(&mut self, shared: Arc<Shared>) {
+        self.shared = Some(shared);
     }
 
     /// The line a scraper reads, with its newline.
@@ -254,6 +266,9 @@ const SERVER_FIELDS: Fields<ShardCounters, 13> = [
     ("out_queue", Some(|shard| shard.out_queue.value())),
     ("out_queue_bytes", Some(|shard| shard.out_queue_bytes.value())),
 ];
+
+/// A worker is at most so long with one batch, if all is well.
+const REFRESH_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What scrapers know twemproxy by.
 const SERVICE: &str = "nutcracker";

@@ -224,20 +224,20 @@ impl Worker {
             session.output.write_with(&mut self.spare, |out| {
                 let start = out.len();
                 write(&mut Writer::new(out, protocol));
-                error = Code::of(&out[start..]);
+                error = Code::of(&out[start..]).map(|code| (code, out[start..].to_vec()));
             });
             session.replies.fill_silently(sequence, &mut session.output, &mut self.spare);
         } else {
             let mut reply = self.spare.take();
             write(&mut Writer::new(&mut reply, protocol));
-            error = Code::of(&reply);
+            error = Code::of(&reply).map(|code| (code, reply.clone()));
             let frame = Frame::Small(&reply);
             session.replies.fill(sequence, frame, &mut session.output, &mut self.spare);
             self.spare.give(reply);
         }
         self.ready.session(session, number);
-        if let Some(code) = error {
-            self.note_own_error(number, code);
+        if let Some((code, reply)) = error {
+            self.note_own_error(number, code, &reply);
         }
     }
 }

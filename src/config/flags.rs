@@ -116,6 +116,9 @@ struct Typed {
     /// set address for people and Prometheus, as 127.0.0.1:22223 (default: off)
     #[arg(long, value_name = "HOST:PORT")]
     admin_addr: Option<String>,
+    /// set further names by which the admin address may be called (default: none)
+    #[arg(long, value_name = "NAMES")]
+    admin_names: Option<String>,
     /// set pid file (default: off)
     #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
     pid_file: Option<String>,
@@ -298,6 +301,7 @@ impl Typed {
             ("stats_addr", self.stats_addr.clone()),
             ("stats_interval", text(interval)),
             ("admin_addr", self.admin_addr.clone()),
+            ("admin_names", self.admin_names.clone()),
             ("pid_file", self.pid_file.clone()),
             ("daemonize", self.daemonize.then(|| "true".to_owned())),
             ("drain_timeout", self.drain_timeout.clone()),

@@ -48,6 +48,8 @@ pub struct Settings {
     pub stats_interval: Duration,
     /// The host and port of the admin address.
     pub admin_addr: Option<String>,
+    /// Names by which the admin address may be called, beside its own.
+    pub admin_names: String,
     /// Where the process's id is written.
     pub pid_file: Option<PathBuf>,
     /// Whether the process goes into the background.
@@ -137,6 +139,7 @@ impl Settings {
             stats_addr: text("stats_addr").to_owned(),
             stats_interval: Duration::from_millis(number("stats_interval")?),
             admin_addr: Some(text("admin_addr").to_owned()).filter(|text| !text.is_empty()),
+            admin_names: text("admin_names").to_owned(),
             pid_file: path("pid_file"),
             daemonize: value::boolean(text("daemonize"))?,
             patience: Patience {

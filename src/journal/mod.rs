@@ -13,6 +13,7 @@
 pub mod access;
 pub mod errors;
 pub mod kept;
+pub mod pages;
 pub mod redact;
 pub mod slow;
 
@@ -25,7 +26,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 
-use access::AccessLog;
+use access::{Access, AccessLog};
 use redact::{Redaction, Redactor};
 use slow::{SlowLog, SlowRequest};
 
@@ -110,6 +111,18 @@ impl Journal {
     /// One in so many requests is sampled; 0 for none.
     pub fn sample(&self) -> u32 {
         self.sample.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody wants to know of sampled requests.
+    pub(crate) fn wants_samples(&self) -> bool {
+        self.access().is_some()
+    }
+
+    /// Hands on what is known of a sampled request.
+    pub(crate) fn write_sample(&self, access: Access) {
+        if let Some(log) = self.access() {
+            log.write(access);
+        }
     }
 
     /// How requests are shown.

@@ -13,7 +13,6 @@ pub struct SlowLog {
     entries: VecDeque<SlowRequest>,
     next: u64,
     most: usize,
-    left_out: u64,
 }
 
 /// One slow request.
@@ -52,7 +51,7 @@ impl SlowRequest {
 impl SlowLog {
     /// An empty log that keeps so many requests.
     pub fn new(most: usize) -> Self {
-        Self { entries: VecDeque::new(), next: 0, most, left_out: 0 }
+        Self { entries: VecDeque::new(), next: 0, most }
     }
 
     /// Changes how many requests are kept.
@@ -70,16 +69,6 @@ impl SlowLog {
         self.next += 1;
     }
 
-    /// So many more were slow and were not looked at.
-    pub fn leave_out(&mut self, count: u64) {
-        self.left_out += count;
-    }
-
-    /// How many slow requests were only counted, since the start or the last reset.
-    pub fn left_out(&self) -> u64 {
-        self.left_out
-    }
-
     /// How many are kept.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
@@ -89,7 +78,6 @@ impl SlowLog {
     /// Forgets all.
     pub fn reset(&mut self) {
         self.entries.clear();
-        self.left_out = 0;
     }
 
     /// The newest `count`, newest first.

@@ -17,6 +17,7 @@ mod ketama;
 mod modula;
 pub mod moves;
 mod permutation;
+pub mod picture;
 mod placement;
 mod rendezvous;
 pub mod ring;

@@ -60,6 +60,18 @@ pub struct Failure {
     pub is_timeout: bool,
 }
 
+impl State {
+    /// For people and their programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Down => "down",
+            Self::Returning => "returning",
+            Self::Ejected => "ejected",
+        }
+    }
+}
+
 impl ShardHealth {
     /// Whether any key is sought at the shard: it is neither ejected nor about to return.
     pub fn has_keys(&self) -> bool {

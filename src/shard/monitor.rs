@@ -102,6 +102,8 @@ impl Monitor {
 
     /// The workers, who have a part in the return of a shard; to be set before [`run`](Self::run).
     pub fn set_workers(&mut self, shared: Arc<Shared>) {
+        // Set once: there is one monitor.
+        let _ = shared.health_counters.set(self.counters());
         self.returns.set_workers(shared);
     }
 

@@ -111,7 +111,7 @@ impl Gate {
 
     /// Whether files of unix sockets stay when the sockets are closed here, since another process
     /// has them too.
-    pub(super) fn set_files_stay(&self, stay: bool) {
+    pub fn set_files_stay(&self, stay: bool) {
         self.files_stay.store(stay, Ordering::Relaxed);
     }
 }

@@ -74,6 +74,7 @@ impl Worker {
         counters.forward_error.add(count);
         counters.shards[shard].failed_requests[FaultKind::ReplyTimeout as usize].add(count);
         for pending in overdue {
+            self.note_fault(pending, shard, &LinkFault::ReplyTimeout);
             self.sessions[pending.session as usize].outstanding += 1;
             self.deliver(*pending, Frame::Small(&error));
         }

@@ -1,6 +1,6 @@
 //! What the workers of a process know of each other: who is connected where, and how to ask.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use dashmap::DashMap;
@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 
 use super::{Message, Worker};
 use crate::access::Meters;
+use crate::admin::counters::HealthCounters;
 use crate::admin::memory::Shortage;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalSettings};
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -41,6 +42,8 @@ pub struct Shared {
     pub certificates: Arc<Certificates>,
     /// What makes shards that are out suspect as a whole.
     pub suspicions: Suspicions,
+    /// What the monitor counts; set before workers serve.
+    pub health_counters: OnceLock<Arc<HealthCounters>>,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
     /// What the process listens on, and whether it is about to end.
@@ -82,11 +85,22 @@ impl Shared {
             doors,
             certificates,
             suspicions: Suspicions::default(),
+            health_counters: OnceLock::new(),
             shortage: Shortage::default(),
             gate: Arc::default(),
             journal: Journal::default(),
             inboxes,
         }
+    }
+
+    /// Has all workers write down of single requests what the settings say.
+    ///
+    /// # Errors
+    /// When the access log cannot be opened.
+    pub fn set_journal(&self, settings: &JournalSettings) -> std::io::Result<()> {
+        self.journal.set(settings)?;
+        self.tell_all(Worker::follow_journal);
+        Ok(())
     }
 
     /// How many workers there are.

@@ -71,10 +71,11 @@ struct PoolFacts {
 }
 
 /// Reads everything; `None` when a worker does not answer within [`PATIENCE`].
-pub async fn read(shared: &Shared, health: &HealthCounters) -> Option<Reading> {
+pub async fn read(shared: &Shared) -> Option<Reading> {
     let facts = timeout(PATIENCE, shared.ask_all(Worker::facts)).await.ok()?;
     let workers: Arc<[_]> = facts.iter().map(|facts| Arc::clone(&facts.counters)).collect();
     let process = Process::now(shared);
+    let health = shared.health_counters.get();
     let pools = facts.into_iter().next()?.pools.into_iter().enumerate();
     let pools = pools.map(|(index, facts)| PoolReading::new(index, facts, health, &workers));
     Some(Reading { process, pools: pools.collect(), workers })
@@ -107,7 +108,7 @@ impl PoolReading {
     fn new(
         index: usize,
         facts: PoolFacts,
-        health: &HealthCounters,
+        health: Option<&Arc<HealthCounters>>,
         workers: &Arc<[Arc<WorkerCounters>]>,
     ) -> Self {
         let shards = facts.health.into_iter().zip(facts.shares).enumerate();
@@ -115,9 +116,9 @@ impl PoolReading {
             name: facts.config.servers[shard].name.clone(),
             health: state,
             ring_share,
-            ejections: health.ejections(index, shard),
-            readmissions: health.readmissions(index, shard),
-            ejected_at: health.server_ejected_at(index, shard),
+            ejections: health.map_or(0, |health| health.ejections(index, shard)),
+            readmissions: health.map_or(0, |health| health.readmissions(index, shard)),
+            ejected_at: health.map_or(0, |health| health.server_ejected_at(index, shard)),
             place: (index, shard),
             workers: Arc::clone(workers),
         });

@@ -163,6 +163,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "The host and port where people, Prometheus and scripts ask over HTTP, such as 127.0.0.1:22223; nowhere without one. Whoever reaches it may see and do all that it offers: keep it on loopback or behind a proxy that asks who it is.",
     },
     Setting {
+        name: "admin_names",
+        flags: "--admin-names",
+        default: "",
+        takes: Kind::Text,
+        meaning: "Further names by which the admin address may be called, between commas: those of a reverse proxy or of Kubernetes's DNS. IP addresses, `localhost` and the host in `admin_addr` always are; requests for other names are refused, so that no hostile site can have its own name lead a browser here.",
+    },
+    Setting {
         name: "pid_file",
         flags: "-p, --pid-file",
         default: "",
