@@ -27,6 +27,7 @@ mod logs;
 mod metrics;
 mod moving;
 mod one_redis;
+mod packages;
 mod page;
 mod pipeline_order;
 mod proxied;
