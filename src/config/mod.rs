@@ -27,6 +27,7 @@ mod tree;
 mod users;
 mod value;
 mod warnings;
+mod words;
 mod yaml;
 
 use std::fs;

@@ -35,7 +35,9 @@ fn flags_and_commands() -> BTreeSet<String> {
     let mut all: BTreeSet<String> = words.map(str::to_owned).collect();
     for command in flags::command().get_subcommands() {
         all.insert(command.get_name().to_owned());
-        all.extend(command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))));
+        all.extend(
+            command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))),
+        );
     }
     assert!(all.len() > 25 && all.contains("--upgrade-socket") && all.contains("compare"));
     all
