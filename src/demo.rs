@@ -22,6 +22,9 @@ use tempfile::TempDir;
 /// Where the demonstration listens when nobody else does: twemproxy's customary first port.
 pub const DEMO_PORT: u16 = 22121;
 
+/// Where its page is when nobody else listens there: the port that the docs' examples use.
+pub const DEMO_ADMIN_PORT: u16 = 22223;
+
 /// The hidden subcommand whose arguments [`exec_shard`] takes.
 pub const SHARD_COMMAND: &str = "demo-shard";
 
@@ -31,6 +34,7 @@ pub struct Demo {
     // Fields are dropped in this order: nobody writes to the directory when it is removed.
     shards: Vec<Shard>,
     port: u16,
+    admin_port: u16,
     _directory: TempDir,
 }
 
@@ -81,7 +85,13 @@ impl Demo {
             let after = shards.last().map_or(port + SHARD_PORTS_AFTER, |shard| shard.port + 1);
             shards.push(Shard::start(&program, &shard_name(number), after, directory.path())?);
         }
-        Ok(Demo { shards, port, _directory: directory })
+        let admin_port = free_port(DEMO_ADMIN_PORT)?;
+        Ok(Demo { shards, port, admin_port, _directory: directory })
+    }
+
+    /// The admin address on which circlet is to listen. It was free a moment ago.
+    pub fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin_port)
     }
 
     /// The port of 127.0.0.1 on which circlet is to listen. It was free a moment ago.
@@ -118,9 +128,11 @@ impl Demo {
             text += &format!("  {name}  127.0.0.1:{port}  (process {})\n", child.id());
         }
         text += &format!(
-            "\nTry it:        redis-cli -p {port} SET greeting hello\n\
+            "\nWatch it:      http://{}/\n\
+             Try it:        redis-cli -p {port} SET greeting hello\n\
              A dead shard:  kill -9 {first}\n\
-             End it all:    Ctrl-C\n"
+             End it all:    Ctrl-C\n",
+            self.admin_address()
         );
         text
     }

@@ -43,8 +43,11 @@
 //! | [`reload`] | another configuration while circlet serves: what changes, in which order |
 //! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
+//! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
+//! | [`explain`] | why a key lives where it does, and how keys are shared out, as named values |
 //! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
 //! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
+//! | [`manual`] | the manual page and the shells' completions, made from the flags |
 //! | [`demo`] | three shards of our own to try circlet with |
 //!
 //! # Invariants
@@ -84,10 +87,13 @@ pub mod access;
 pub mod admin;
 pub mod client;
 pub mod command;
+pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod explain;
 pub mod hotkeys;
 pub mod journal;
+pub mod manual;
 pub mod outbox;
 pub mod reload;
 pub mod reply;
@@ -98,6 +104,7 @@ pub mod server;
 pub mod shard;
 pub mod socket;
 pub mod subscription;
+pub mod survey;
 pub mod tcp;
 pub mod tls;
 pub mod upgrade;

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use circlet::admin::log::{LogFilter, LogFormat, Logging};
 use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
-use circlet::admin::web::Site;
+use circlet::admin::web::{Names, Site};
 use circlet::admin::{self, process::raise_open_files};
+use circlet::compare;
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
+use circlet::manual;
 use circlet::reload::{Read, Reloader, Source};
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
@@ -51,6 +53,9 @@ fn main() -> ExitCode {
         }
         Action::Check(file) => check(file),
         Action::Demo => demo(),
+        Action::Compare(options) => compare(options),
+        Action::Completions(shell) => print(&manual::completions(*shell)),
+        Action::ManualPage => print(&manual::page()),
         Action::TestConf | Action::Serve => with_settings(&flags),
     }
 }
@@ -74,6 +79,17 @@ fn check(file: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(faults) => fail(&faults),
+    }
+}
+
+/// Exit code 1 says that something disagrees, or that nothing could be compared.
+fn compare(options: &compare::Options) -> ExitCode {
+    match compare::run(options) {
+        Ok(outcome) => {
+            print(&outcome.report);
+            if outcome.agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error),
     }
 }
 
@@ -253,11 +269,7 @@ async fn serve(
     let server = server.map_err(|error| error.to_string())?;
     let (shared, local) = (server.shared(), LocalSet::new());
     let reloader = server.reloader(source);
-    let journal = &settings.journal;
-    shared
-        .journal
-        .set(journal)
-        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
+    shared.set_journal(&settings.journal)?;
     local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
     let stats = admin::stats::listen(address, &mut inherited).await?;
@@ -267,8 +279,8 @@ async fn serve(
     if let Some(address) = &settings.admin_addr {
         let admin = admin::web::listen(address, &mut inherited).await?;
         let entered = retire::enter(&shared, &admin)?;
-        let (stats, shared) = (server.stats(), server.shared());
-        let site = Site { stats, shared, reloader: reloader.clone() };
+        let site =
+            Site::new(&server, Names::new(address, &settings.admin_names), Some(reloader.clone()));
         let admin = admin::web::serve(admin, site);
         local.spawn_local(retire::until_handed_over(entered, admin));
     }
@@ -285,7 +297,7 @@ async fn serve(
     tracing::info!("circlet {} serves, process {}", env!("CARGO_PKG_VERSION"), process::id());
     systemd::serving();
     if let Some(predecessor) = predecessor {
-        local.spawn_local(predecessor.relieve());
+        local.spawn_local(predecessor.relieve(Arc::clone(&shared.gate)));
     }
     local.spawn_local(systemd::feed_watchdog());
     let ended = ended(logging, &mut signals, &server, settings.patience, Some(reloader));
@@ -303,9 +315,9 @@ fn ended<'a>(
     reloader: Option<Reloader>,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let journal = server.shared();
+    let has_files = Arc::clone(&shared);
     let reload = move || {
-        journal.journal.reopen();
+        has_files.journal.reopen();
         certificates.reload();
         if let Some(reloader) = reloader.clone() {
             tokio::spawn(async move { reloader.reload("SIGHUP").await });
@@ -344,9 +356,13 @@ fn show(logging: &Logging) -> Result<(), String> {
     runtime.block_on(async {
         let server =
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
+        let listener = admin::web::listen(&demo.admin_address(), &mut Inherited::default()).await?;
+        let local = LocalSet::new();
+        let site = Site::new(&server, Names::default(), None);
+        local.spawn_local(admin::web::serve(listener, site));
         print(&demo.greeting());
         let ended = ended(logging, &mut signals, &server, Patience::default(), None);
-        server.run(ended).await;
+        local.run_until(server.run(ended)).await;
         Ok(())
     })
 }

@@ -103,7 +103,7 @@ impl Server {
     ) -> Result<Self, StartError> {
         let certificates = Arc::new(Certificates::load(&config)?);
         let mut monitor = Monitor::new(&config, &certificates);
-        let stats = StatsSource::new(&config, Vec::new(), monitor.counters());
+        let mut stats = StatsSource::new(&config, Vec::new(), monitor.counters());
         let pools: Vec<Arc<Pool>> = config.pools.into_iter().map(Arc::new).collect();
         let rings: Vec<Arc<Ring>> = pools.iter().map(|pool| Arc::new(Ring::new(pool))).collect();
         let (report, failures) = unbounded_channel();
@@ -117,11 +117,13 @@ impl Server {
             Arc::clone(&certificates),
         ));
         monitor.set_workers(Arc::clone(&shared));
+        shared.gate.set_files_stay(inherited.are_shared());
         let mut listeners = Vec::new();
         for (index, pool) in pools.iter().enumerate() {
             let opened = Listener::open(pool, inherited, &shared.gate)?;
             listeners.extend(opened.into_iter().map(|opened| (index, opened)));
         }
+        stats.ask(Arc::clone(&shared));
         let shards: Vec<usize> = pools.iter().map(|pool| pool.servers.len()).collect();
         let mut server = Self {
             listeners,
@@ -257,9 +259,11 @@ impl Desk {
     /// `max_clients` the client reads Redis's own error.
     pub(crate) fn admit(&mut self, stream: Incoming, pool: usize) {
         if self.is_full(pool) {
+            self.log_refusal(pool, "client_connections or max_clients is reached");
             return refuse(stream, TOO_MANY_CLIENTS);
         }
         if self.shared.shortage.is_on() {
+            self.log_refusal(pool, "memory is short (max_memory)");
             return refuse(stream, NO_MEMORY);
         }
         self.accepted[pool] += 1;
@@ -268,6 +272,10 @@ impl Desk {
         if let Some(worker) = self.workers.iter_mut().min_by_key(|worker| worker.sessions()) {
             worker.assign(stream, pool, id);
         }
+    }
+
+    fn log_refusal(&self, pool: usize, cause: &str) {
+        tracing::warn!(pool = self.pools[pool].name, cause, "client refused: {cause}");
     }
 
     fn is_full(&self, pool: usize) -> bool {

@@ -98,22 +98,33 @@ impl ShardCounters {
         known.filter_map(|(&family, times)| Some((family, &**times.get()?)))
     }
 
-    /// Begins to count again what waits and what is in flight.
-    pub(crate) fn forget_queues(&self) {
-        for queue in [&self.in_queue, &self.in_queue_bytes, &self.out_queue, &self.out_queue_bytes]
-        {
-            queue.set(0);
-        }
+    /// Says what waits and what is in flight.
+    pub(crate) fn set_queues(&self, queues: Queues) {
+        self.in_queue.set(queues.waiting);
+        self.in_queue_bytes.set(queues.waiting_bytes);
+        self.out_queue.set(queues.in_flight);
+        self.out_queue_bytes.set(queues.in_flight_bytes);
     }
+}
 
-    /// Counts what waits for `link` and what is in flight on it.
-    pub(crate) fn add_queues(&self, link: &Link) {
+/// What waits for the links to one shard, and what is in flight on them.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Queues {
+    waiting: u64,
+    waiting_bytes: u64,
+    in_flight: u64,
+    in_flight_bytes: u64,
+}
+
+impl Queues {
+    /// Counts those of one link.
+    pub(crate) fn add(&mut self, link: &Link) {
         let sent = link.in_flight.len() - link.unsent;
-        self.in_queue.add(link.unsent as u64);
-        self.in_queue_bytes.add(link.output.len() as u64);
-        self.out_queue.add(sent as u64);
+        self.waiting += link.unsent as u64;
+        self.waiting_bytes += link.output.len() as u64;
+        self.in_flight += sent as u64;
         let bytes = link.in_flight.iter().take(sent).map(|pending| u64::from(pending.bytes));
-        self.out_queue_bytes.add(bytes.sum());
+        self.in_flight_bytes += bytes.sum::<u64>();
     }
 }
 

@@ -7,6 +7,7 @@ pub mod histogram;
 pub mod log;
 pub mod memory;
 pub mod metrics;
+pub mod page;
 pub mod process;
 pub mod signals;
 pub mod stats;

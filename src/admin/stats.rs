@@ -20,6 +20,7 @@ use tracing::warn;
 use super::counters::{HealthCounters, PoolCounters, ShardCounters, WorkerCounters};
 use crate::config::{Config, Pool};
 use crate::upgrade::inherited::Inherited;
+use crate::worker::{Shared, Worker};
 
 /// Scrapers served at a time; more wait in the listen queue. twemproxy serves one.
 pub const MAX_SCRAPERS: usize = 16;
@@ -36,6 +37,8 @@ pub struct StatsSource {
     view: Arc<ArcSwap<View>>,
     host: String,
     started: Instant,
+    /// Whom to ask for what is counted by looking.
+    shared: Option<Arc<Shared>>,
 }
 
 /// The counters, and what they are of.
@@ -99,6 +102,7 @@ pub async fn serve(listener: TcpListener, source: StatsSource) {
 }
 
 async fn answer(mut stream: TcpStream, source: &StatsSource) -> io::Result<()> {
+    source.refresh().await;
     timeout(SCRAPE_TIMEOUT, stream.write_all(source.line().as_bytes())).await??;
     stream.shutdown().await?;
     // Closing with a request unread would reset the connection and could take the answer along.
@@ -118,7 +122,7 @@ impl StatsSource {
         let pools = names(config.pools.iter().enumerate());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let view = Arc::new(ArcSwap::from_pointee(View { pools, workers, health }));
-        Self { view, host, started: Instant::now() }
+        Self { view, host, started: Instant::now(), shared: None }
     }
 
     /// From now on these are the pools, each with its index, and these the counters.
@@ -131,9 +135,17 @@ impl StatsSource {
         self.view.store(Arc::new(View { pools: names(pools), workers, health }));
     }
 
-    /// What the monitor counts.
-    pub fn health(&self) -> Arc<HealthCounters> {
-        Arc::clone(&self.view.load().health)
+    /// Has the workers bring their queues up to date before a line is made. One that does not
+    /// answer soon is not waited for.
+    pub async fn refresh(&self) {
+        if let Some(shared) = &self.shared {
+            let _ = timeout(REFRESH_PATIENCE, shared.ask_all(Worker::count_queues)).await;
+        }
+    }
+
+    /// The workers, which are asked what waits and what is in flight.
+    pub fn ask(&mut self, shared: Arc<Shared>) {
+        self.shared = Some(shared);
     }
 
     /// The line a scraper reads, with its newline.
@@ -281,6 +293,9 @@ const SERVER_FIELDS: Fields<ShardCounters, 13> = [
     ("out_queue", Some(|shard| shard.out_queue.value())),
     ("out_queue_bytes", Some(|shard| shard.out_queue_bytes.value())),
 ];
+
+/// A worker is at most so long with one batch, if all is well.
+const REFRESH_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What scrapers know twemproxy by.
 const SERVICE: &str = "nutcracker";

@@ -42,7 +42,7 @@ impl Worker {
     }
 
     /// What the session's user lacks to run the command.
-    fn denied(
+    pub(super) fn denied(
         &self,
         number: u32,
         spec: &Spec,
@@ -93,13 +93,35 @@ impl Worker {
         self.say(number, |writer| writer.error(&text));
     }
 
-    fn switched_off(&self, number: u32, spec: &Spec) -> String {
+    pub(super) fn switched_off(&self, number: u32, spec: &Spec) -> String {
         let name = shown(spec);
         let pool = &self.pool_of(number).config.name;
         format!(
             "ERR {name} is switched off in pool '{pool}', by its key `commands` in circlet's \
                  configuration"
         )
+    }
+
+    /// Why a command is not served that only the pool's `commands` could switch on.
+    pub(super) fn unless_named(
+        &self,
+        number: u32,
+        spec: &Spec,
+        why: &str,
+        request: &Request<'_>,
+    ) -> Option<String> {
+        if !is_switchable(spec) {
+            return Some(why.to_owned());
+        }
+        let config = &self.pool_of(number).config;
+        let is_served = config.commands.as_ref().is_some_and(|switch| switch.serves(spec, request));
+        (!is_served).then(|| {
+            format!(
+                "{why}, or switch it on with +{} in the key `commands` of pool '{}' in circlet's \
+                 configuration",
+                spec.name, config.name
+            )
+        })
     }
 
     /// A command that is not served unless the pool's `commands` names it.
@@ -110,17 +132,7 @@ impl Worker {
         why: &str,
         request: &Request<'_>,
     ) {
-        if !is_switchable(spec) {
-            return self.refuse(number, spec, why);
-        }
-        let config = &self.pool_of(number).config;
-        if !config.commands.as_ref().is_some_and(|switch| switch.serves(spec, request)) {
-            let pool = &config.name;
-            let why = format!(
-                "{why}, or switch it on with +{} in the key `commands` of pool '{pool}' in \
-                 circlet's configuration",
-                spec.name
-            );
+        if let Some(why) = self.unless_named(number, spec, why, request) {
             return self.refuse(number, spec, &why);
         }
         let keys = debugged_keys(spec, request);

@@ -235,15 +235,25 @@ impl Worker {
     }
 
     pub(super) fn refuse_pattern(&mut self, number: u32, spec: &Spec, key: &[u8], pattern: &[u8]) {
-        let text = format!(
+        let text = self.pattern_text(number, spec, key, pattern);
+        self.say(number, |writer| writer.error(&text));
+    }
+
+    pub(super) fn pattern_text(
+        &self,
+        number: u32,
+        spec: &Spec,
+        key: &[u8],
+        pattern: &[u8],
+    ) -> String {
+        format!(
             "CROSSSLOT {} cannot use the pattern '{}': the keys it names may live on other shards \
              than '{}'; {}, the pattern's in front of its '*'",
             spec.name.to_ascii_uppercase(),
             shown(pattern),
             shown(key),
             self.tag_remedy(number),
-        );
-        self.say(number, |writer| writer.error(&text));
+        )
     }
 
     pub(super) fn refuse_cross_slot(
@@ -253,15 +263,25 @@ impl Worker {
         first: &[u8],
         stray: &[u8],
     ) {
-        let text = format!(
+        let text = self.cross_slot_text(number, spec, first, stray);
+        self.say(number, |writer| writer.error(&text));
+    }
+
+    pub(super) fn cross_slot_text(
+        &self,
+        number: u32,
+        spec: &Spec,
+        first: &[u8],
+        stray: &[u8],
+    ) -> String {
+        format!(
             "CROSSSLOT Keys in request don't hash to the same slot: {} cannot use '{}' and '{}' \
              together because they live on different shards; {}",
             spec.name.to_ascii_uppercase(),
             shown(first),
             shown(stray),
             self.tag_remedy(number),
-        );
-        self.say(number, |writer| writer.error(&text));
+        )
     }
 
     /// How keys come to live on one shard.

@@ -11,6 +11,7 @@ use super::cluster;
 use super::gather::Question;
 use super::greeting::REDIS_VERSION;
 use super::procedure::Steps;
+use crate::admin::metrics;
 use crate::config::Listen;
 use crate::reply::frame;
 use crate::reply::info::{Own, Wanted, merge};
@@ -25,7 +26,7 @@ pub(super) async fn answer(steps: &Steps, question: Question) -> Vec<u8> {
         return of_shard(steps, question.arguments, index).await;
     }
     let wanted = Wanted::new(question.arguments.iter().map(Vec::as_slice));
-    let is_asked = !wanted.is_only(OWN_SECTION);
+    let is_asked = !wanted.is_within(&[OWN_SECTION, METRICS_SECTION]);
     let replies = if is_asked { steps.ask_all(&question.wire).await } else { Vec::new() };
     if let Some(refusal) = refusal(&replies) {
         return refusal.to_vec();
@@ -39,6 +40,9 @@ pub(super) async fn answer(steps: &Steps, question: Question) -> Vec<u8> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let connections = total_connections(steps).await;
     let mut own = steps.with(|worker, number| own(worker, number, connections));
+    if wanted.names(METRICS_SECTION) {
+        own.extend(measured(steps).await);
+    }
     if is_asked {
         own.push((OWN_SECTION, "answered".into(), texts.len().to_string()));
     }
@@ -48,6 +52,17 @@ pub(super) async fn answer(steps: &Steps, question: Question) -> Vec<u8> {
     }
     let text = merge(&texts, &own, &wanted);
     steps.reply(|writer| writer.verbatim(&text))
+}
+
+/// The metrics of the process and of the client's pool.
+async fn measured(steps: &Steps) -> Own {
+    let (shared, pool) = steps.with(|worker, number| {
+        (Arc::clone(&worker.shared), worker.pool_of(number).config.name.clone())
+    });
+    let reading = metrics::read(&shared).await;
+    let fields = reading.map(|reading| metrics::fields(&reading, &pool)).unwrap_or_default();
+    let section = METRICS_SECTION;
+    fields.into_iter().map(|(name, value)| (section, Cow::Owned(name), value)).collect()
 }
 
 /// The error that a user gets who may not ask: it is not the shards' state but the answer.
@@ -177,13 +192,10 @@ fn circlet(pool: &PoolState, own: &mut Own) {
     ];
     own.extend(fields.map(|(field, value)| (OWN_SECTION, Cow::Borrowed(field), value)));
     for (index, (server, health)) in pool.config.servers.iter().zip(&pool.health).enumerate() {
-        let state = match health.state {
-            State::Live => "live",
-            State::Down => "down",
-            State::Ejected => "ejected",
-            State::Returning => "returning",
-            State::Removed => continue,
-        };
+        if health.state == State::Removed {
+            continue;
+        }
+        let state = health.state.name();
         let line = format!(
             "name={},address={},weight={},state={state},seconds={}",
             server.name,
@@ -196,6 +208,8 @@ fn circlet(pool: &PoolState, own: &mut Own) {
 }
 
 const OWN_SECTION: &str = "circlet";
+/// Only for who asks for it, as Redis's commandstats: it is long.
+const METRICS_SECTION: &str = "proxy";
 const SHARD_PREFIX: &[u8] = b"shard:";
 /// Bytes of a shard's name that an error shows.
 const SHOWN_NAME: usize = 64;

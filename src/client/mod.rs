@@ -33,6 +33,7 @@ mod proxy;
 mod publish;
 mod pubsub;
 mod record;
+pub mod roll;
 mod script_admin;
 mod scripts;
 pub mod session;

@@ -69,6 +69,10 @@ pub struct Session {
     pub since: Instant,
     /// When something was last heard of it, in seconds of the worker's coarse clock.
     pub heard_at: u32,
+    /// Bytes read from it.
+    pub read: u64,
+    /// Bytes written to it.
+    pub written: u64,
     /// The number of its last command ([`crate::command::Spec::id`]); `u16::MAX` before the first.
     pub last_command: u16,
     /// What that was about.
@@ -119,6 +123,8 @@ impl Special {
     pub const LIMITED: Self = Self(256);
     /// It was heavy lately, so that the lane of its next command is to be looked at.
     pub const HEAVY: Self = Self(1024);
+    /// What it says now, or next, is sampled.
+    pub const SAMPLED: Self = Self(8192);
     /// What it says now arrived longer ago than the pool's `timeout`.
     pub const LATE: Self = Self(512);
     /// It is to leave between two commands: see [`Worker::drain`](crate::worker::Worker::drain).
@@ -260,6 +266,8 @@ impl Session {
             waker: None,
             since: Instant::now(),
             heard_at: 0,
+            read: 0,
+            written: 0,
             last_command: u16::MAX,
             last_family: Family::Other,
             mute: Mute::Off,

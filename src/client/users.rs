@@ -51,6 +51,10 @@ pub(super) enum Right {
     Pause,
     Unpause,
     Monitor,
+    /// To read what was slow and what failed.
+    Slowlog,
+    /// To change how circlet runs.
+    Configure,
 }
 
 impl Right {
@@ -61,6 +65,9 @@ impl Right {
             Self::List => &["CLIENT", "LIST", "ID", "0"],
             // None is without effect that has the right name only: no number of milliseconds.
             Self::Pause | Self::Unpause => &["CLIENT", "PAUSE", "no-number"],
+            Self::Slowlog => &["SLOWLOG", "LEN"],
+            // There is no such parameter.
+            Self::Configure => &["CONFIG", "SET", "circlet-no-parameter", "0"],
             Self::Monitor => {
                 &["EVAL", "return redis.acl_check_cmd('monitor') and 'OK' or 'NO'", "0"]
             }
@@ -261,7 +268,7 @@ impl Worker {
     }
 
     /// The name of the user that the session speaks as.
-    pub(super) fn user_name(&self, number: u32) -> &[u8] {
+    pub(crate) fn user_name(&self, number: u32) -> &[u8] {
         if let Some(account) = &self.sessions[number as usize].account {
             return account.name.as_bytes();
         }

@@ -14,7 +14,7 @@ pub mod keys;
 pub mod learned;
 mod parse;
 pub mod reference;
-mod resolve;
+pub mod resolve;
 mod script;
 mod search;
 mod secrets;

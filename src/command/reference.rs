@@ -27,7 +27,8 @@ fn row(spec: &Spec, page: &mut String) {
     let _ = writeln!(page, "| {name} | {summary} | {} |", treatment(spec));
 }
 
-fn treatment(spec: &Spec) -> String {
+/// What circlet does with a command, in a sentence.
+pub fn treatment(spec: &Spec) -> String {
     let words = match spec.handling {
         Handling::Keyed => treatment::keyed(spec),
         Handling::KeyedUnlessBlocking => {

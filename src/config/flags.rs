@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::value::digits;
+use crate::compare::{self, DEFAULT_KEYS};
+use crate::manual::Shell;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,12 @@ pub enum Action {
     },
     /// Start three shards and a proxy before them, to try.
     Demo,
+    /// Tell whether a proxy that runs places keys as circlet will.
+    Compare(compare::Options),
+    /// Print the completions of a shell.
+    Completions(Shell),
+    /// Print the manual page.
+    ManualPage,
     /// Serve.
     Serve,
 }
@@ -108,6 +116,9 @@ struct Typed {
     /// set address for people and Prometheus, as 127.0.0.1:22223 (default: off)
     #[arg(long, value_name = "HOST:PORT")]
     admin_addr: Option<String>,
+    /// set further names by which the admin address may be called (default: none)
+    #[arg(long, value_name = "NAMES")]
+    admin_names: Option<String>,
     /// set pid file (default: off)
     #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
     pid_file: Option<String>,
@@ -144,7 +155,7 @@ struct Typed {
     /// set file for sampled and slow requests, - for standard output (default: off)
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     access_log: Option<String>,
-    /// set one in how many requests goes into the access log (default: 0, none)
+    /// set one in how many requests is sampled for the access log (default: 0, none)
     #[arg(long, value_name = "N")]
     access_log_sample: Option<String>,
     /// set how keys are shown in logs: off, hash or hide (default: off)
@@ -174,6 +185,18 @@ enum Command {
     /// start three redis-servers and circlet before them, to try
     #[command(disable_help_flag = true)]
     Demo,
+    /// ask a proxy that runs, nutcracker for one, whether it looks for keys where circlet will
+    #[command(disable_help_flag = true)]
+    Compare(Compare),
+    /// print the completions of a shell
+    #[command(disable_help_flag = true)]
+    Completions {
+        /// the shell
+        shell: Shell,
+    },
+    /// print the manual page, circlet(1)
+    #[command(disable_help_flag = true)]
+    ManualPage,
     /// print every key of the configuration, what it takes and what it means
     #[command(disable_help_flag = true)]
     ConfigReference {
@@ -181,6 +204,42 @@ enum Command {
         #[arg(long)]
         markdown: bool,
     },
+}
+
+/// What `circlet compare` takes.
+#[derive(Args)]
+struct Compare {
+    /// the file that circlet is to serve with
+    #[arg(short, long, value_name = "FILE", default_value = "conf/nutcracker.yml")]
+    conf_file: PathBuf,
+    /// where the proxy is (default: where the file's pools listen)
+    #[arg(long, value_name = "HOST:PORT")]
+    with: Option<String>,
+    /// where a circlet runs that is to be compared too
+    #[arg(long, value_name = "HOST:PORT")]
+    circlet: Option<String>,
+    /// the one pool to compare (default: all)
+    #[arg(long, value_name = "NAME")]
+    pool: Option<String>,
+    /// how many keys of each pool
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_KEYS)]
+    keys: usize,
+    /// write made-up keys through the proxy and remove them, where it cannot be asked otherwise
+    #[arg(long)]
+    write: bool,
+}
+
+impl Compare {
+    fn options(&self) -> compare::Options {
+        compare::Options {
+            conf_file: self.conf_file.clone(),
+            with: self.with.clone(),
+            circlet: self.circlet.clone(),
+            pool: self.pool.clone(),
+            keys: self.keys,
+            write: self.write,
+        }
+    }
 }
 
 impl Typed {
@@ -191,6 +250,9 @@ impl Typed {
         match &self.command {
             Some(Command::Check { file }) => Action::Check(file.clone()),
             Some(Command::Demo) => Action::Demo,
+            Some(Command::Compare(compare)) => Action::Compare(compare.options()),
+            Some(Command::Completions { shell }) => Action::Completions(*shell),
+            Some(Command::ManualPage) => Action::ManualPage,
             Some(Command::ConfigReference { markdown }) => {
                 Action::ConfigReference { markdown: *markdown }
             }
@@ -239,6 +301,7 @@ impl Typed {
             ("stats_addr", self.stats_addr.clone()),
             ("stats_interval", text(interval)),
             ("admin_addr", self.admin_addr.clone()),
+            ("admin_names", self.admin_names.clone()),
             ("pid_file", self.pid_file.clone()),
             ("daemonize", self.daemonize.then(|| "true".to_owned())),
             ("drain_timeout", self.drain_timeout.clone()),
@@ -294,5 +357,17 @@ fn with_usage(message: &str) -> String {
 }
 
 fn usage() -> String {
-    Typed::command().render_help().to_string()
+    command().render_help().to_string()
+}
+
+/// The names of all subcommands, for an error.
+pub(super) fn commands() -> String {
+    let all = command();
+    let names: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+    names.join(", ")
+}
+
+/// All flags and subcommands, for what is made from them.
+pub fn command() -> clap::Command {
+    Typed::command()
 }

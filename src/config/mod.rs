@@ -27,6 +27,7 @@ mod tree;
 mod users;
 mod value;
 mod warnings;
+mod words;
 mod yaml;
 
 use std::fs;
@@ -125,6 +126,22 @@ pub fn from_servers(servers: &[String]) -> Result<Config, Faults> {
     }
     let file = "command line";
     Err(Faults(faults.into_iter().map(|wrong| ConfigFault::of_file(file, wrong)).collect()))
+}
+
+/// An address as a pool's `listen` has it: `host:port` or the path of a unix socket.
+///
+/// # Errors
+/// What is wrong with it, and the remedy.
+pub fn listen(text: &str) -> Result<Listen, String> {
+    address::listen(text).map_err(|wrong| format!("{}; {}", wrong.wrong, wrong.right))
+}
+
+/// The words that a key of a pool takes, each with what it sets.
+pub(crate) fn words(key: &str) -> &'static [reference::Word] {
+    match reference::key(key).map(|key| &key.takes) {
+        Some(reference::Takes::Word(words)) => words,
+        _ => &[],
+    }
 }
 
 /// The largest file read: ten thousand servers need half a megabyte.

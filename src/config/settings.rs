@@ -48,6 +48,8 @@ pub struct Settings {
     pub stats_interval: Duration,
     /// The host and port of the admin address.
     pub admin_addr: Option<String>,
+    /// Names by which the admin address may be called, beside its own.
+    pub admin_names: String,
     /// Where the process's id is written.
     pub pid_file: Option<PathBuf>,
     /// Whether the process goes into the background.
@@ -130,6 +132,7 @@ impl Settings {
             stats_addr,
             stats_interval,
             admin_addr,
+            admin_names,
             pid_file,
             daemonize,
             patience,
@@ -161,6 +164,8 @@ impl Settings {
                 slow_threshold: table::threshold(text("slow_threshold"))?,
                 slow_log_max_len: number("slow_log_max_len")? as usize,
                 access_log: path("access_log"),
+                otel_endpoint: Some(text("otel_endpoint").to_owned())
+                    .filter(|text| !text.is_empty()),
                 access_log_sample: number("access_log_sample")? as u32,
                 redaction: match text("log_redact_keys") {
                     "hash" => Redaction::Hash,
@@ -172,6 +177,7 @@ impl Settings {
             stats_addr: text("stats_addr").to_owned(),
             stats_interval: Duration::from_millis(number("stats_interval")?),
             admin_addr: Some(text("admin_addr").to_owned()).filter(|text| !text.is_empty()),
+            admin_names: text("admin_names").to_owned(),
             pid_file: path("pid_file"),
             daemonize: value::boolean(text("daemonize"))?,
             patience: Patience {

@@ -202,3 +202,70 @@ impl Hasher for AsItIs {
 /// Keys on a worker's list: more than anyone reads, so that the hottest of all workers together are
 /// on the list of each.
 pub const LISTED: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::hash;
+    use super::*;
+
+    fn note(hitters: &mut Hitters, name: &str, stands_for: f32) {
+        let (command, writes, bytes, shard) = ("get", false, 10, 0);
+        let (key, hash) = (name.as_bytes(), hash(name.as_bytes()));
+        hitters.note(&Noted { key, hash, shard, command, writes, bytes, stands_for }, 1.0);
+    }
+
+    fn listed<'a>(hitters: &'a Hitters, name: &str) -> Option<&'a Hitter> {
+        hitters.listed().iter().find(|hitter| hitter.key.start == name.as_bytes())
+    }
+
+    #[test]
+    fn as_many_keys_as_the_list_has_places_are_counted_exactly() {
+        let mut hitters = Hitters::default();
+        for round in 0..LISTED {
+            for name in round..LISTED {
+                note(&mut hitters, &name.to_string(), 3.0);
+            }
+        }
+        for name in 0..LISTED {
+            let hitter = listed(&hitters, &name.to_string()).expect("it is on the list");
+            let count = 3.0 * (name + 1) as f32;
+            assert_eq!((hitter.count, hitter.surplus, hitter.bytes), (count, 0.0, count * 10.0));
+        }
+    }
+
+    #[test]
+    fn a_key_that_leaves_the_list_and_comes_back_has_lost_nothing() {
+        let mut hitters = Hitters::default();
+        note(&mut hitters, "coming and going", 5.0);
+        for name in 0..LISTED {
+            (0..10).for_each(|_| note(&mut hitters, &name.to_string(), 1.0));
+        }
+        assert!(listed(&hitters, "coming and going").is_none());
+        note(&mut hitters, "coming and going", 6.0);
+        let back = listed(&hitters, "coming and going").expect("it is back");
+        assert_eq!(back.count, 11.0);
+        // And once more: what the sketch had is not brought to it twice.
+        for name in 0..LISTED {
+            (0..10).for_each(|_| note(&mut hitters, &name.to_string(), 1.0));
+        }
+        assert!(listed(&hitters, "coming and going").is_none());
+        note(&mut hitters, "coming and going", 60.0);
+        assert_eq!(listed(&hitters, "coming and going").map(|back| back.count), Some(71.0));
+    }
+
+    #[test]
+    fn counts_are_never_too_small_whoever_comes_and_goes() {
+        let mut random = fastrand::Rng::with_seed(9);
+        let (mut hitters, mut exact) = (Hitters::default(), HashMap::new());
+        for _ in 0..50_000 {
+            let name = random.u32(1..2000) * random.u32(1..2000) / 4000;
+            note(&mut hitters, &name.to_string(), 1.0);
+            *exact.entry(name.to_string()).or_insert(0.0) += 1.0;
+        }
+        for hitter in hitters.listed() {
+            let name = String::from_utf8_lossy(&hitter.key.start).into_owned();
+            let over = hitter.count - exact[&name];
+            assert!((0.0..=hitter.surplus + 1.0).contains(&over), "{over} of {hitter:?}");
+        }
+    }
+}

@@ -80,7 +80,13 @@ pub async fn ask(shared: &Shared, pool: Option<usize>) -> Vec<PoolReport> {
         by_pool.resize_with(of_worker.len().max(by_pool.len()), Vec::new);
         of_worker.into_iter().zip(&mut by_pool).for_each(|(known, all)| all.push(known));
     }
-    by_pool.into_iter().filter_map(merge).collect()
+    let mut reports: Vec<PoolReport> = by_pool.into_iter().filter_map(merge).collect();
+    let redactor = shared.journal.redactor();
+    for report in &mut reports {
+        report.hot.iter_mut().for_each(|hot| hot.key.redact(&redactor));
+        report.big.iter_mut().for_each(|big| big.key.redact(&redactor));
+    }
+    reports
 }
 
 /// Lets all workers forget what they know of a pool.
@@ -215,10 +221,12 @@ pub(super) fn merge(workers: Vec<Known>) -> Option<PoolReport> {
         key.error = hot.surplus + 2.0 * hot.variance.sqrt();
         key.writes = part(key.writes, key.rate);
         key.share = part(key.rate, rate);
-        key.share_of_shard =
-            keys_of_shards.get(key.shard_index).map_or(0.0, |&of| part(key.rate, of));
+        let of_shard = keys_of_shards.get(key.shard_index);
+        key.share_of_shard = of_shard.map_or(0.0, |&of_shard| part(key.rate, of_shard));
         hot.key
     });
+    // What may as well never have come is not told: where all keys are alike, none is hot.
+    let hot = hot.filter(|key| key.error < key.rate);
     let mut report = PoolReport { pool, rate, hot: hot.collect(), big };
     report.hot.sort_by(|one, other| other.rate.total_cmp(&one.rate));
     report.big.sort_by_key(|big| std::cmp::Reverse(big.largest));

@@ -39,6 +39,14 @@ pub struct Shown {
     pub args: Vec<Vec<u8>>,
 }
 
+impl Shown {
+    /// All that is known of a request: the name of its command.
+    pub fn name_only(name: &str) -> Self {
+        let args = name.split('|').map(|word| word.to_uppercase().into_bytes()).collect();
+        Self { command: name.to_owned(), key: None, args }
+    }
+}
+
 impl Redactor {
     /// A key as it is to be shown.
     pub fn key(&self, key: &[u8]) -> String {

@@ -218,7 +218,6 @@ impl Control {
         let (desk, failing) = (Rc::clone(&self.desk), Rc::clone(&self.desk));
         post.serve(
             listener,
-            self.shared.gate.turnstile(),
             move |stream, pool| desk.borrow_mut().admit(stream, pool),
             async move |error, pool| {
                 let name = failing.borrow().pools[pool].name.clone();

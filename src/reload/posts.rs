@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Listen, Pool};
-use crate::upgrade::gate::{Close, Gate, Turnstile};
+use crate::upgrade::gate::{Close, Gate};
 use crate::upgrade::inherited::Inherited;
 use crate::worker::Incoming;
 
@@ -127,7 +127,6 @@ impl Post {
     pub fn serve<A, F>(
         &self,
         listener: Listener,
-        mut turnstile: Turnstile,
         admit: A,
         fail: F,
     ) -> impl Future<Output = ()> + use<A, F>
@@ -142,7 +141,7 @@ impl Post {
             let why = loop {
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
-                    why = turnstile.closed() => break why,
+                    why = listener.closed() => break why,
                     () = closing.notified() => break Close::Ending,
                 };
                 match accepted {

@@ -17,12 +17,12 @@ mod ketama;
 mod modula;
 pub mod moves;
 mod permutation;
+pub mod picture;
 mod placement;
 mod rendezvous;
 pub mod ring;
 pub mod tag;
 
-pub use arcs::Sector;
 pub use explain::{Explanation, Spot};
 pub use moves::Moves;
 pub use ring::{MAX_SERVERS, Ring, RingSpec};

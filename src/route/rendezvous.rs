@@ -96,6 +96,13 @@ pub(super) fn mix(mut hash: u32) -> u32 {
     hash ^ (hash >> 16)
 }
 
+/// The hash that [`mix`] makes this of.
+pub(super) fn unmix(mut mixed: u32) -> u32 {
+    mixed = (mixed ^ (mixed >> 16)).wrapping_mul(0x7ed1_b41d);
+    mixed = (mixed ^ (mixed >> 13) ^ (mixed >> 26)).wrapping_mul(0xa5cb_9243);
+    mixed ^ (mixed >> 16)
+}
+
 /// A server on its way through the slots.
 struct Visitor {
     index: u16,

@@ -137,6 +137,11 @@ impl Ring {
         Self { placement, present: every.into(), ..self.clone() }
     }
 
+    /// The same shards for the same hashes, with keys hashed otherwise.
+    pub fn rehashed(&self, hash: Hash, key_bytes: KeyBytes, hash_tag: Option<[u8; 2]>) -> Self {
+        Self { hash, key_bytes, hash_tag, ..self.clone() }
+    }
+
     /// The index of the shard that `key` lives on; `None` when no shard is in.
     #[inline]
     pub fn shard(&self, key: &[u8]) -> Option<usize> {

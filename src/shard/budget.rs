@@ -45,6 +45,11 @@ impl Usual {
         }
     }
 
+    /// What a round trip usually takes, if enough is known.
+    pub fn time(&self) -> Option<Duration> {
+        self.latency().map(|micros| Duration::from_micros(micros as u64))
+    }
+
     /// The usual median of a window in µs, if enough is known.
     fn latency(&self) -> Option<f64> {
         let mut medians: Vec<f64> = self.medians.iter().copied().collect();

@@ -63,6 +63,19 @@ pub struct Failure {
     pub is_timeout: bool,
 }
 
+impl State {
+    /// For people and their programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Down => "down",
+            Self::Returning => "returning",
+            Self::Ejected => "ejected",
+            Self::Removed => "removed",
+        }
+    }
+}
+
 impl ShardHealth {
     /// That of a shard of which nothing is known yet: it is in.
     pub fn new(now: Instant) -> Self {

@@ -46,6 +46,8 @@ pub struct Monitor {
     /// They end when this is dropped.
     heartbeats: JoinSet<()>,
     is_running: bool,
+    /// The workers, once they are known.
+    shared: Option<Arc<Shared>>,
 }
 
 struct Watched {
@@ -94,6 +96,7 @@ impl Monitor {
             beats: Some(beats),
             heartbeats: JoinSet::new(),
             is_running: false,
+            shared: None,
         };
         for (index, pool) in config.pools.iter().enumerate() {
             let tls = certificates.of_pool(index);
@@ -120,6 +123,8 @@ impl Monitor {
 
     /// The workers, who have a part in the return of a shard; to be set before [`run`](Self::run).
     pub fn set_workers(&mut self, shared: Arc<Shared>) {
+        shared.health_counters.store(self.counters());
+        self.shared = Some(Arc::clone(&shared));
         self.returns.set_workers(shared);
     }
 
@@ -139,6 +144,9 @@ impl Monitor {
             self.pools.push(Watched { name: config.name.clone(), judge, shards: Vec::new() });
         }
         self.counters = Arc::new(self.counters.grown(index, config.servers.len(), anew));
+        if let Some(shared) = &self.shared {
+            shared.health_counters.store(self.counters());
+        }
         self.doors.follow(index, config.servers.len(), anew, removed);
         self.returns.follow(index, (config, ring), &[&anew[..], removed].concat());
         let pool = &mut self.pools[index];
@@ -280,7 +288,10 @@ impl Monitor {
             }
         }
         if !changes.is_empty() && pool.judge.live() == 0 {
-            error!("pool {}: none of its shards is in, all its requests fail", pool.name);
+            error!(
+                pool = pool.name,
+                "pool {}: none of its shards is in, all its requests fail", pool.name
+            );
         }
         (!changes.is_empty()).then_some(index)
     }
@@ -288,13 +299,18 @@ impl Monitor {
 
 impl Watched {
     fn log(&self, change: &Change) {
-        let (shard, pool) = (&self.shards[change.shard].label, &self.name);
+        let (shard, pool) = (&*self.shards[change.shard].label, &*self.name);
+        let cause = &*change.cause;
         match change.to {
             State::Live | State::Returning => {
-                info!("shard {shard} of pool {pool} readmitted after {}", change.cause)
+                info!(pool, shard, cause, "shard {shard} of pool {pool} readmitted after {cause}");
             }
-            State::Down => warn!("shard {shard} of pool {pool} down after {}", change.cause),
-            State::Ejected => warn!("shard {shard} of pool {pool} ejected after {}", change.cause),
+            State::Down => {
+                warn!(pool, shard, cause, "shard {shard} of pool {pool} down after {cause}");
+            }
+            State::Ejected => {
+                warn!(pool, shard, cause, "shard {shard} of pool {pool} ejected after {cause}");
+            }
             // A reload tells of it.
             State::Removed => {}
         }
@@ -311,7 +327,13 @@ impl Watched {
                 Answer::Good | Answer::Locked => "answers again",
                 Answer::Refusal(text) | Answer::Busy(text) | Answer::Failure(text) => text,
             };
-            info!("shard {} of pool {} still out: {news}", shard.label, self.name);
+            let (label, pool) = (&*shard.label, &*self.name);
+            info!(
+                pool,
+                shard = label,
+                cause = news,
+                "shard {label} of pool {pool} still out: {news}"
+            );
             shard.heard = Some(answer.clone());
         }
     }

@@ -32,6 +32,12 @@ impl Inherited {
         self.0.is_empty()
     }
 
+    /// Whether another circlet has these sockets too, so that files of unix sockets are not this
+    /// process's until it serves.
+    pub fn are_shared(&self) -> bool {
+        self.0.iter().any(|one| !one.is_lent)
+    }
+
     /// The socket that listens on one of the addresses of `host`, with room for `backlog`
     /// connections that wait, where one is given.
     ///

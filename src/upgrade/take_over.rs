@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -10,6 +11,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use tracing::{info, warn};
 
+use super::gate::Gate;
 use super::inherited::{Handed, Inherited};
 use super::wire;
 
@@ -72,10 +74,11 @@ fn ask(path: &Path, inherited: &mut Inherited) -> io::Result<Option<Predecessor>
 }
 
 impl Predecessor {
-    /// Tells it that this process serves, and waits until it lets nobody in any more. Must be
-    /// called within a runtime.
-    pub async fn relieve(self) {
+    /// Tells it that this process serves, and waits until it lets nobody in any more. Files of unix
+    /// sockets are this process's from then on. Must be called within a runtime.
+    pub async fn relieve(self, gate: Arc<Gate>) {
         let pid = self.pid;
+        gate.set_files_stay(false);
         // Its words may take a while, and this thread has other things to do.
         match tokio::task::spawn_blocking(move || self.tell()).await {
             Ok(Ok(())) => info!("took over from process {pid}, whose clients leave now"),
@@ -95,4 +98,4 @@ impl Predecessor {
 }
 
 /// How long the other process may take for an answer: it has nothing to do for it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);

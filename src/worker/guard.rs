@@ -10,7 +10,7 @@
 //! session is over: a count cannot leak where no reply can get lost. Requests without one, and so
 //! all requests but those few, pay nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -96,6 +96,11 @@ impl Guard {
     /// How many displaced requests are in flight on `shard`.
     pub fn in_flight(&self, shard: usize) -> u32 {
         self.shards[shard].budget.in_flight()
+    }
+
+    /// What a round trip to `shard` usually takes, once enough were measured.
+    pub fn usual(&self, shard: usize) -> Option<Duration> {
+        self.shards[shard].usual.time()
     }
 
     /// Takes note of whether keys are displaced.

@@ -22,7 +22,11 @@ impl Worker {
             if limit.is_zero() || self.heard_within(session, limit) || waits(session) {
                 continue;
             }
-            tracing::info!(client = session.id, "client disconnected: client_idle_timeout");
+            tracing::info!(
+                pool = self.pools[usize::from(session.pool)].config.name,
+                client = session.id,
+                "client disconnected: client_idle_timeout"
+            );
             self.end_session(number as u32);
         }
     }

@@ -62,14 +62,7 @@ impl Worker {
         shard: usize,
         request: Frame<'_>,
     ) {
-        self.send_with(session, sequence, part, shard, |link, spare| {
-            let written = link.write_through(request.bytes());
-            match request {
-                Frame::Small(bytes) => link.output.extend(&bytes[written..], spare),
-                Frame::Large(bytes) => link.output.push_large(bytes.slice(written..)),
-            }
-            written
-        });
+        self.send_with(session, sequence, part, shard, |link, spare| link.queue(request, spare));
     }
 
     /// Like [`Self::send`] for a request that `write` puts into the link's outbox, but for the
@@ -129,6 +122,7 @@ impl Worker {
         self.counters.pools[pool].forward_error.add(1);
         self.counters.pools[pool].shards[shard].failed_requests[fault.kind() as usize].add(1);
         let error = self.error_reply(pool, shard, fault);
+        self.note_fault(&pending, shard, fault);
         self.deliver(pending, Frame::Small(&error));
     }
 
@@ -155,6 +149,7 @@ impl Worker {
             self.counters.pools[pool].shards[shard].server_connections.sub(1);
         }
         link.output.clear(&mut self.spare);
+        link.kept.clear(link.requests, &mut self.spare);
         link.partial = None;
         link.wants_write = false;
         (link.client_id, link.is_marked) = (None, false);
@@ -177,6 +172,7 @@ impl Worker {
             Owner::Shared | Owner::Nobody => {}
         }
         for pending in in_flight {
+            self.note_fault(&pending, shard, &fault);
             self.deliver(pending, Frame::Small(&error));
         }
         self.unblock_sessions(number);

@@ -113,6 +113,7 @@ impl Worker {
                 Ok((count, true)) => {
                     self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
+                    session.read += count as u64;
                     self.take_in_place(number);
                     taken += count;
                     if taken >= READ_AT_MOST {
@@ -123,6 +124,7 @@ impl Worker {
                 Ok((count, false)) => {
                     self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
+                    session.read += count as u64;
                     self.take_scratch(number, count);
                     taken += count;
                     let session = &self.sessions[number as usize];
@@ -174,6 +176,7 @@ impl Worker {
                 }
                 Ok(count) => {
                     self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
+                    session.read += count as u64;
                     let input = session.input.get_or_insert_default();
                     input.bytes.extend_from_slice(&self.scratch[..count]);
                 }
@@ -255,6 +258,7 @@ impl Worker {
     /// A reply for a session that is over.
     #[cold]
     fn deliver_late(&mut self, pending: Pending, frame: &Frame<'_>) {
+        let pending = self.sampled_replied(pending, frame);
         let pending = self.redeem(pending);
         match pending.part {
             Part::Asked => self.tell_asker(pending, frame),
@@ -289,6 +293,7 @@ impl Worker {
         let socket = session.socket.as_mut().expect("answer checked that the session lives");
         let written = socket.try_write(frame.bytes()).unwrap_or(0);
         self.counters.pools[usize::from(session.pool)].bytes_out.add(written as u64);
+        session.written += written as u64;
         let is_limited = session.special.has(Special::LIMITED);
         let rest = match frame {
             Frame::Small(bytes) => Frame::Small(&bytes[written..]),
@@ -321,6 +326,10 @@ impl Worker {
             Part::TimedOut => self.late_replies = self.late_replies.wrapping_add(1),
             Part::Ticket(_) => {
                 let pending = self.redeem(pending);
+                self.deliver_part(pending, pending.part, frame);
+            }
+            Part::Sampled(_) => {
+                let pending = self.sampled_replied(pending, &frame);
                 self.deliver_part(pending, pending.part, frame);
             }
             Part::Asked => self.tell_asker(pending, &frame),

@@ -3,14 +3,16 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::{Message, Worker};
 use crate::access::Meters;
+use crate::admin::counters::HealthCounters;
 use crate::admin::memory::Shortage;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalSettings};
 use crate::reload::Reloads;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
@@ -38,6 +40,8 @@ pub struct Shared {
     pub certificates: Arc<Certificates>,
     /// What makes shards that are out suspect as a whole.
     pub suspicions: Suspicions,
+    /// What the monitor counts; another one when pools or shards have come.
+    pub health_counters: ArcSwap<HealthCounters>,
     /// How often the configuration was reloaded.
     pub reloads: Arc<Reloads>,
     /// Whether the process has little memory left.
@@ -102,12 +106,23 @@ impl Shared {
             doors,
             certificates,
             suspicions: Suspicions::default(),
+            health_counters: ArcSwap::default(),
             reloads: Arc::default(),
             shortage: Shortage::default(),
             gate: Arc::default(),
             journal: Journal::default(),
             inboxes,
         }
+    }
+
+    /// Has all workers write down of single requests what the settings say.
+    ///
+    /// # Errors
+    /// See [`Journal::set`].
+    pub fn set_journal(&self, settings: &JournalSettings) -> Result<(), String> {
+        self.journal.set(settings)?;
+        self.tell_all(Worker::follow_journal);
+        Ok(())
     }
 
     /// What the workers share of pool `index`; of one that is new, a beginning with room for so many

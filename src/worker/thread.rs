@@ -224,7 +224,7 @@ fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) 
             worker.borrow_mut().add_session(socket, origin, pool, id);
         }),
         Err(error) => {
-            tracing::info!(client = id, %error, "client gone before it was served");
+            tracing::debug!(client = id, %error, "client gone before it was served");
             worker.borrow().never_served(pool);
         }
     }

@@ -27,7 +27,7 @@ pub use dashboard::text as dashboard;
 pub use declared::{From, Kind, METRICS, Metric};
 pub use info::fields;
 pub use json::json;
-pub use pages::{PATHS, answer, json_page};
+pub use pages::answer;
 pub use reading::{PoolReading, Reading, ShardReading, read};
 pub use ready::ready;
 pub use reference::markdown;

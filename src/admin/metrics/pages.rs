@@ -4,29 +4,20 @@ use hyper::StatusCode;
 use hyper::header::{ACCEPT, HeaderMap};
 
 use super::{Dialect, Reading, json, ready, text};
-use crate::admin::stats::StatsSource;
 use crate::admin::web::site::{self, Page};
 use crate::worker::Shared;
 
-/// The page at `path`, if it is one of ours.
-pub async fn answer(
-    path: &str,
-    headers: &HeaderMap,
-    stats: &StatsSource,
-    shared: &Shared,
-) -> Option<Page> {
-    if !PATHS.contains(&path) {
-        return None;
-    }
-    let Some(reading) = super::read(shared, &stats.health()).await else {
+/// The page at `path`: `/metrics`, `/metrics.json` or `/readyz`.
+pub async fn answer(path: &str, headers: &HeaderMap, shared: &Shared) -> Page {
+    let Some(reading) = super::read(shared).await else {
         let why = "a worker has not answered for 2 s: it is stuck, or the machine is\n";
-        return Some(site::text(StatusCode::SERVICE_UNAVAILABLE, why));
+        return site::text(StatusCode::SERVICE_UNAVAILABLE, why);
     };
-    Some(match path {
+    match path {
         "/metrics" => metrics(headers, &reading),
         "/metrics.json" => json_page(&reading),
         _ => readiness(&reading),
-    })
+    }
 }
 
 fn metrics(headers: &HeaderMap, reading: &Reading) -> Page {
@@ -35,8 +26,7 @@ fn metrics(headers: &HeaderMap, reading: &Reading) -> Page {
     site::page(StatusCode::OK, dialect.media_type(), text(reading, dialect))
 }
 
-/// All metrics as JSON.
-pub fn json_page(reading: &Reading) -> Page {
+fn json_page(reading: &Reading) -> Page {
     site::page(StatusCode::OK, "application/json", json(reading).to_string())
 }
 
@@ -46,6 +36,3 @@ fn readiness(reading: &Reading) -> Page {
         Err(why) => site::text(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
-
-/// Where they are.
-pub const PATHS: [&str; 3] = ["/metrics", "/metrics.json", "/readyz"];

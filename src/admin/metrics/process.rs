@@ -23,6 +23,8 @@ pub struct Process {
     pub memory_limit: u64,
     /// Whether it has little left of that.
     pub is_memory_short: bool,
+    /// Whether it is about to end.
+    pub is_draining: bool,
     /// Open files, connections among them.
     pub open_files: u64,
     /// How many it may have.
@@ -47,6 +49,7 @@ impl Process {
             virtual_size: field(&stat, VIRTUAL_SIZE).unwrap_or(0),
             memory_limit: shared.shortage.limit(),
             is_memory_short: shared.shortage.is_on(),
+            is_draining: shared.gate.is_draining(),
             // One of them is the directory that is being read.
             open_files: fs::read_dir("/proc/self/fd").map_or(0, |found| found.count() as u64 - 1),
             max_open_files: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),

@@ -71,14 +71,15 @@ struct PoolFacts {
 }
 
 /// Reads everything; `None` when a worker does not answer within [`PATIENCE`].
-pub async fn read(shared: &Shared, health: &HealthCounters) -> Option<Reading> {
+pub async fn read(shared: &Shared) -> Option<Reading> {
     let facts = timeout(PATIENCE, shared.ask_all(Worker::facts)).await.ok()?;
     let workers: Arc<[_]> = facts.iter().map(|facts| Arc::clone(&facts.counters)).collect();
     let process = Process::now(shared);
+    let health = shared.health_counters.load();
     let pools = facts.into_iter().next()?.pools.into_iter().enumerate();
     let pools = pools
         .filter(|(_, facts)| facts.config.shard_count() > 0)
-        .map(|(index, facts)| PoolReading::new(index, facts, health, &workers));
+        .map(|(index, facts)| PoolReading::new(index, facts, &health, &workers));
     Some(Reading { process, pools: pools.collect(), workers })
 }
 

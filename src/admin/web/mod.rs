@@ -4,7 +4,9 @@
 //! heartbeats and signals: nothing here may compute for long, and whatever workers know is asked of
 //! them ([`Shared::ask_all`](crate::worker::Shared::ask_all)).
 
+pub mod query;
 pub mod site;
+mod visitors;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +21,8 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::upgrade::inherited::Inherited;
-pub use site::Site;
+pub use site::{Page, Site, other_method, page, text};
+pub use visitors::Names;
 
 /// Visitors served at a time; more wait in the listen queue.
 pub const MAX_VISITORS: usize = 64;

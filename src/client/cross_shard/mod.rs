@@ -64,12 +64,7 @@ impl Worker {
         spec: &'static Spec,
         request: &Request<'_>,
     ) -> bool {
-        let pool = self.pool_of(number);
-        if pool.config.cross_shard == CrossShard::Refuse {
-            return false;
-        }
-        let Some(keys) = self.located(number, spec, request) else { return false };
-        let Some(way) = way(spec, request, &keys) else { return false };
+        let Some((way, keys)) = self.way_across(number, spec, request) else { return false };
         let command = Command::from(request);
         self.run_procedure(number, |steps| async move {
             match way {
@@ -86,6 +81,24 @@ impl Worker {
             }
         });
         true
+    }
+
+    /// Whether [`Self::across_shards`] would do it.
+    pub(super) fn goes_across(&self, number: u32, spec: &Spec, request: &Request<'_>) -> bool {
+        self.way_across(number, spec, request).is_some()
+    }
+
+    fn way_across(
+        &self,
+        number: u32,
+        spec: &Spec,
+        request: &Request<'_>,
+    ) -> Option<(Way, Vec<Key>)> {
+        if self.pool_of(number).config.cross_shard == CrossShard::Refuse {
+            return None;
+        }
+        let keys = self.located(number, spec, request)?;
+        Some((way(spec, request, &keys)?, keys))
     }
 
     /// The command's keys and their shards; `None` when no shard is in.

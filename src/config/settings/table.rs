@@ -125,7 +125,14 @@ pub static SETTINGS: &[Setting] = &[
         flags: "--access-log-sample",
         default: "0",
         takes: Kind::Integer(0..=1_000_000_000),
-        meaning: "One in so many requests is sampled for the access log; 0 for none.",
+        meaning: "One in so many requests is sampled, for the access log and for spans; 0 for none.",
+    },
+    Setting {
+        name: "otel_endpoint",
+        flags: "",
+        default: "",
+        takes: Kind::Text,
+        meaning: "Where spans of sampled requests are sent for OpenTelemetry, as OTLP over HTTP, such as `http://127.0.0.1:4318`; nowhere without one. Only where circlet was built with the feature `otel`.",
     },
     Setting {
         name: "log_redact_keys",
@@ -161,6 +168,13 @@ pub static SETTINGS: &[Setting] = &[
         default: "",
         takes: Kind::Text,
         meaning: "The host and port where people, Prometheus and scripts ask over HTTP, such as 127.0.0.1:22223; nowhere without one. Whoever reaches it may see and do all that it offers: keep it on loopback or behind a proxy that asks who it is.",
+    },
+    Setting {
+        name: "admin_names",
+        flags: "--admin-names",
+        default: "",
+        takes: Kind::Text,
+        meaning: "Further names by which the admin address may be called, between commas: those of a reverse proxy or of Kubernetes's DNS. IP addresses, `localhost` and the host in `admin_addr` always are; requests for other names are refused, so that no hostile site can have its own name lead a browser here.",
     },
     Setting {
         name: "pid_file",

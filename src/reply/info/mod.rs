@@ -46,9 +46,14 @@ impl Wanted {
             || self.0.iter().any(|wanted| wanted == section || all.contains(&&wanted[..]))
     }
 
-    /// Whether only `section` is wanted.
-    pub fn is_only(&self, section: &str) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|wanted| wanted == section)
+    /// Whether `section`, which is not among the usual ones, is wanted.
+    pub fn names(&self, section: &str) -> bool {
+        self.0.iter().any(|wanted| [section, "all", "everything"].contains(&&wanted[..]))
+    }
+
+    /// Whether none but these sections is wanted.
+    pub fn is_within(&self, sections: &[&str]) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|wanted| sections.contains(&&wanted[..]))
     }
 }
 

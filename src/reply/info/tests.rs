@@ -57,8 +57,10 @@ fn own_sections_come_only_when_wanted() {
     assert_eq!(merge(&[], &own(), &wanted(&["CLUSTER"])), "# Cluster\r\ncluster_enabled:0\r\n");
     assert_eq!(merge(&["", ""], &own(), &wanted(&["nosuch"])), "");
     assert!(merge(&[], &own(), &wanted(&["everything"])).contains("redis_mode:standalone"));
-    assert!(wanted(&["circlet", "CIRCLET"]).is_only("circlet"));
-    assert!(!wanted(&["circlet", "server"]).is_only("circlet") && !all().is_only("circlet"));
+    assert!(wanted(&["circlet", "CIRCLET"]).is_within(&["circlet"]));
+    assert!(
+        !wanted(&["circlet", "server"]).is_within(&["circlet"]) && !all().is_within(&["circlet"])
+    );
 }
 
 #[test]

@@ -130,9 +130,13 @@ impl Watch<'_> {
         wire.select(db).await?;
         wire.demand_one(&[b"UNLINK", record]).await?;
         warn!(
+            pool = self.settings.name,
+            shard = self.settings.servers[home].name,
             "pool {}: more than rejoin_limit ({}) keys of shard {} are written elsewhere while it \
              is out; it is suspect as a whole",
-            self.settings.name, self.settings.rejoin_limit, self.settings.servers[home].name
+            self.settings.name,
+            self.settings.rejoin_limit,
+            self.settings.servers[home].name
         );
         Ok(())
     }

@@ -168,7 +168,10 @@ impl Returns {
         let others = (0..health.len()).any(is_there);
         if !others && !of_pool.waiting.is_empty() {
             let name = &of_pool.settings.name;
-            info!("pool {name}: nobody else is in, so the shards that answer serve at once");
+            info!(
+                pool = name,
+                "pool {name}: nobody else is in, so the shards that answer serve at once"
+            );
             of_pool.waiting.clear();
             if let Some(shared) = &self.shared {
                 (0..health.len()).for_each(|home| shared.suspicions.settle(pool, home, u64::MAX));

@@ -5,9 +5,14 @@ use crate::harness::{Address, Circlet, Proxy, Shard, ask, eventually, free_port,
 /// circlet over these shards, and the port of its admin address.
 pub fn with_admin(shards: &[&Shard], settings: &str) -> (Proxy, u16) {
     let servers: Vec<String> = shards.iter().map(|shard| shard.server(1, None)).collect();
+    over_servers(&servers, settings)
+}
+
+/// The same over any servers, lines of a configuration.
+pub fn over_servers(servers: &[String], settings: &str) -> (Proxy, u16) {
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
-    let text = pool_yaml("pool", &servers, settings);
+    let text = pool_yaml("pool", servers, settings);
     let circlet = Circlet::with_arguments(&text, &["--admin-addr", &address]);
     let address = Address::Tcp(port);
     eventually("the admin address accepts", || address.is_listened_on_by(circlet.pid()));

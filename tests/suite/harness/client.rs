@@ -208,6 +208,15 @@ impl Client {
         assert!(rest.is_empty(), "expected a close, got \"{}\"", rest.escape_ascii());
     }
 
+    /// The other side says that it closes, in a way that nobody between can make up (TLS), or with
+    /// an end that is no reset.
+    #[track_caller]
+    pub fn expect_goodbye(&mut self) {
+        let mut rest = Vec::new();
+        let ended = self.stream.read_to_end(&mut rest);
+        assert!(ended.is_ok() && rest.is_empty(), "{ended:?} after \"{}\"", rest.escape_ascii());
+    }
+
     /// All bytes until the other side closes or resets.
     #[track_caller]
     pub fn read_to_close(&mut self) -> Vec<u8> {

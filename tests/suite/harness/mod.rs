@@ -28,7 +28,7 @@ pub use process::{Process, process_runs};
 pub use proxy::{CIRCLET, Circlet, Nutcracker, Proxy, Refused, pool_yaml};
 pub use relay::Relay;
 pub use shard::Shard;
-pub use web::{Page, ask, get};
+pub use web::{Page, ask, ask_as, get};
 pub use wire::{Reply, encode, read_command, read_reply};
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! A child process that lives no longer than its value, nor than the test program.
 
 use std::io;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock};
 
@@ -27,6 +27,11 @@ impl Process {
         let sent = starter.lock().expect("no starter panics").send((command, answer));
         sent.expect("the starter thread lives as long as the program");
         started.recv().expect("the starter answers every order").map(Process)
+    }
+
+    /// Its standard input and output, where both are pipes; only once.
+    pub fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        self.0.stdin.take().zip(self.0.stdout.take())
     }
 
     /// Its process id.

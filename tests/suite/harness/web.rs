@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::PATIENCE;
+use super::{PATIENCE, eventually};
 
 /// What the admin address answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +25,21 @@ pub fn get(port: u16, path: &str) -> Page {
 /// Asks for `path` with any method and further header lines, each ended by `\r\n`.
 #[track_caller]
 pub fn ask(port: u16, method: &str, path: &str, lines: &str) -> Page {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the admin address accepts");
+    ask_as(port, &format!("127.0.0.1:{port}"), method, path, lines)
+}
+
+/// As [`ask`], of an address that is called `host`.
+#[track_caller]
+pub fn ask_as(port: u16, host: &str, method: &str, path: &str, lines: &str) -> Page {
+    let mut connected = None;
+    eventually("the admin address accepts", || {
+        connected = TcpStream::connect(("127.0.0.1", port)).ok();
+        connected.is_some()
+    });
+    let mut stream = connected.expect("it did");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n{lines}\
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n{lines}\
          Connection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).expect("the admin address reads");

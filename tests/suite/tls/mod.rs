@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clients;
+mod drain;
 mod links;
 mod refusals;
 mod reload;
