@@ -288,8 +288,10 @@ fn ended<'a>(
     let (shared, certificates) = (server.shared(), server.certificates());
     let journal = Arc::clone(&shared);
     let reload = move || {
+        systemd::reloading();
         journal.journal.reopen();
         certificates.reload();
+        systemd::serving();
     };
     async move {
         let end = tokio::select! {
