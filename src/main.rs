@@ -317,10 +317,16 @@ fn ended<'a>(
     let (shared, certificates) = (server.shared(), server.certificates());
     let has_files = Arc::clone(&shared);
     let reload = move || {
+        systemd::reloading();
         has_files.journal.reopen();
         certificates.reload();
-        if let Some(reloader) = reloader.clone() {
-            tokio::spawn(async move { reloader.reload("SIGHUP").await });
+        match reloader.clone() {
+            Some(reloader) => drop(tokio::spawn(async move {
+                // Whoever reads the log is told.
+                let _ = reloader.reload("SIGHUP").await;
+                systemd::serving();
+            })),
+            None => systemd::serving(),
         }
     };
     async move {
