@@ -11,7 +11,6 @@ use crate::reply::code::Code;
 use crate::route::picture::Picture;
 use crate::route::ring::{ALL, Ring};
 use crate::shard::fault_kind::FaultKind;
-use crate::shard::health::{ShardHealth, State};
 
 #[derive(Serialize)]
 pub struct Shard {
@@ -87,7 +86,7 @@ impl Shard {
             name: server.name.clone(),
             address: server.address.to_string(),
             weight: server.weight,
-            state: state(health),
+            state: health.state.name(),
             since: health.since.elapsed().as_secs_f64(),
             cause: health.cause.to_string(),
             share: 0.0,
@@ -120,15 +119,6 @@ impl Drawn {
 impl From<&Distribution> for Times {
     fn from(times: &Distribution) -> Self {
         Self { sum: times.micros, buckets: times.buckets.to_vec() }
-    }
-}
-
-fn state(health: &ShardHealth) -> &'static str {
-    match health.state {
-        State::Live => "live",
-        State::Down => "down",
-        State::Returning => "returning",
-        State::Ejected => "ejected",
     }
 }
 
