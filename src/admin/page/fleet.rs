@@ -17,7 +17,7 @@ pub struct Shard {
     name: String,
     address: String,
     weight: u32,
-    /// `live`, `down`, `returning` or `ejected`.
+    /// `live`, `down`, `returning`, `ejected` or `removed`: then it is there for the others' indices only.
     state: &'static str,
     /// Seconds that it is in this state.
     since: f64,

@@ -10,7 +10,7 @@ use crate::reply::code::Code;
 use crate::route::Ring;
 use crate::shard::fault_kind::FaultKind;
 use crate::shard::health::ShardHealth;
-use crate::worker::Worker;
+use crate::worker::{PoolState, Worker};
 
 /// See the module.
 pub struct Portion {
@@ -70,9 +70,11 @@ impl Portion {
     /// Of the pool of this name, or the first; with the first `most` clients.
     pub fn of(worker: &Worker, name: Option<&str>, order: Order, most: usize) -> Self {
         let mut pools = worker.pools.iter();
-        let index = pools.position(|pool| name.is_none_or(|name| pool.config.name == name));
+        let served = pools.clone().filter(|pool| pool.config.shard_count() > 0);
+        let is_asked = |pool: &PoolState| name.is_none_or(|name| pool.config.name == name);
+        let index = pools.position(|pool| pool.config.shard_count() > 0 && is_asked(pool));
         Self {
-            pools: worker.pools.iter().map(|pool| pool.config.name.clone()).collect(),
+            pools: served.map(|pool| pool.config.name.clone()).collect(),
             pool: index.map(|index| PoolPortion::of(worker, index, order, most)),
         }
     }
