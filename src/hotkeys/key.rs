@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
+use crate::journal::redact::{Redaction, Redactor};
+
 /// A key, or its beginning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Key {
@@ -34,8 +36,11 @@ impl Key {
         (self.start.len() == self.length).then_some(&self.start)
     }
 
-    /// The key as it is shown to people: a long one is cut, and its length told.
-    pub fn shown(&self) -> Vec<u8> {
+    /// The key as it is shown to people, if that is allowed: a long one is cut, and its length told.
+    pub fn shown(&self, redactor: &Redactor) -> Vec<u8> {
+        if redactor.redaction != Redaction::Off {
+            return redactor.key(&self.start).into_bytes();
+        }
         let mut shown = self.start.clone();
         if self.whole().is_none() {
             shown.extend_from_slice(format!("... ({} bytes)", self.length).as_bytes());

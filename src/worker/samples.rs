@@ -176,7 +176,8 @@ fn mark(link: &mut Link, sample: &Sample, place: usize, parts: &mut Slab<Sampled
     };
     let mut marked = 0;
     for pending in link.in_flight.iter_mut().rev().take_while(its) {
-        if matches!(pending.part, Part::Whole | Part::Of(_) | Part::Ticket(_)) {
+        let is_common = matches!(pending.part, Part::Whole | Part::Of(_) | Part::Measured(_));
+        if is_common || matches!(pending.part, Part::Ticket(_)) {
             let part = SampledPart { part: pending.part, sample: place, pool, shard };
             pending.part = Part::Sampled(parts.insert(part) as u16);
             marked += 1;

@@ -3,6 +3,7 @@
 
 use super::Subcommand;
 use crate::hotkeys::report::{self, PoolReport, percent, tenths};
+use crate::journal::redact::Redactor;
 use crate::resp::{Request, Writer};
 use crate::worker::Worker;
 
@@ -22,7 +23,7 @@ pub(super) const BIGKEYS: Subcommand = Subcommand {
     help: &[
         "BIGKEYS [COUNT <count>] [RESET]",
         "    The keys of this pool with the largest commands and replies of the last 15 minutes, in",
-        "    bytes, as far as they were among those looked at. RESET as for HOTKEYS.",
+        "    bytes. RESET as for HOTKEYS.",
     ],
     answer: |worker, number, request| answer(worker, number, request, big),
 };
@@ -60,7 +61,7 @@ fn answer(
     worker: &mut Worker,
     number: u32,
     request: &Request<'_>,
-    write: fn(&mut Writer<'_>, &PoolReport, usize),
+    write: fn(&mut Writer<'_>, &PoolReport, usize, &Redactor),
 ) {
     let asked = match Asked::of(request) {
         Ok(asked) => asked,
@@ -80,19 +81,19 @@ fn answer(
         let mut reply = Vec::new();
         let writer = &mut Writer::new(&mut reply, protocol);
         match reports.first() {
-            Some(report) => write(writer, report, asked.count),
+            Some(report) => write(writer, report, asked.count, &shared.journal.redactor()),
             None => writer.array(0),
         }
         reply
     });
 }
 
-fn hot(writer: &mut Writer<'_>, report: &PoolReport, count: usize) {
+fn hot(writer: &mut Writer<'_>, report: &PoolReport, count: usize, redactor: &Redactor) {
     let keys = &report.hot[..report.hot.len().min(count)];
     writer.array(keys.len());
     for key in keys {
         writer.map(9);
-        field(writer, "key", |writer| writer.bulk(&key.key.shown()));
+        field(writer, "key", |writer| writer.bulk(&key.key.shown(redactor)));
         field(writer, "shard", |writer| shard(writer, key.shard.as_deref()));
         field(writer, "rate", |writer| writer.double(tenths(key.rate)));
         field(writer, "error", |writer| writer.double(tenths(key.error)));
@@ -104,12 +105,12 @@ fn hot(writer: &mut Writer<'_>, report: &PoolReport, count: usize) {
     }
 }
 
-fn big(writer: &mut Writer<'_>, report: &PoolReport, count: usize) {
+fn big(writer: &mut Writer<'_>, report: &PoolReport, count: usize, redactor: &Redactor) {
     let keys = &report.big[..report.big.len().min(count)];
     writer.array(keys.len());
     for key in keys {
         writer.map(7);
-        field(writer, "key", |writer| writer.bulk(&key.key.shown()));
+        field(writer, "key", |writer| writer.bulk(&key.key.shown(redactor)));
         field(writer, "shard", |writer| shard(writer, key.shard.as_deref()));
         field(writer, "largest", |writer| writer.integer(key.largest as i64));
         field(writer, "last", |writer| writer.integer(key.last as i64));
