@@ -32,12 +32,12 @@ impl Worker {
             return self.command_apart_or_not(number, spec, request, whole);
         };
         let stands_for = stands_for as f32;
-        let is_stranger = !self.sessions[number as usize].is_authenticated();
         self.hotkeys.looking = Some(stands_for);
         self.command_apart_or_not(number, spec, request, whole);
         self.hotkeys.looking = None;
-        // One that comes again is not counted twice.
-        if !is_stranger && !self.sessions[number as usize].pause.comes_again() {
+        let session = &self.sessions[number as usize];
+        // One that comes again is not counted twice; whoever has said no password yet, not at all.
+        if session.is_authenticated() && !session.pause.comes_again() {
             self.note_keys(number, spec, request, stands_for);
         }
     }
