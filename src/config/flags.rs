@@ -360,6 +360,13 @@ fn usage() -> String {
     command().render_help().to_string()
 }
 
+/// The names of all subcommands, for an error.
+pub(super) fn commands() -> String {
+    let all = command();
+    let names: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+    names.join(", ")
+}
+
 /// All flags and subcommands, for what is made from them.
 pub fn command() -> clap::Command {
     Typed::command()

@@ -171,6 +171,9 @@ impl Worker {
 
     /// Lets the sessions go on that waited for the link to drain.
     pub(super) fn unblock_sessions(&mut self, number: u32) {
+        if self.links[number as usize].is_outdated {
+            self.renew(number);
+        }
         let blocked = std::mem::take(&mut self.links[number as usize].blocked);
         for session in blocked {
             if let Some(session) = self.sessions.get_mut(session as usize)
