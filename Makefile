@@ -19,6 +19,9 @@ FUZZ_SANITIZER ?= none
 RUST := rust cc:gcc,libc6-dev
 REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-tools'
 
+# Ubuntu has it as a snap only, which tests cannot use; CHROMIUM may name another.
+PAGE_BROWSER := 'chromium|chromium-browser|google-chrome|google-chrome-stable:chromium'
+
 # Where `make test` puts client libraries and a second reader of metrics, and which (the number:
 # the oldest Node that runs them).
 PYTHON_CLIENTS := target/python redis==8.1.0 'celery[redis]==5.7.0' rq==3.0.0 \
@@ -42,6 +45,7 @@ run: ## Build circlet and try it over three Redis shards of its own (Ctrl-C ends
 
 test: ## Check format and lints, run every test (real Redis and nutcracker take part)
 	@.ci/need $(RUST) $(REDIS) nutcracker python3 pip3:python3-pip
+	@.ci/need $(PAGE_BROWSER) || echo 'Without Chromium the page is not tried in a browser'
 	@.ci/python-libraries $(PYTHON_CLIENTS)
 	@.ci/node-libraries $(NODE_CLIENTS)
 	@if cargo fmt --version >/dev/null 2>&1; then \

@@ -85,7 +85,7 @@ pub(crate) fn server(text: &str) -> Result<Server, Wrong> {
     } else {
         tcp_server(address)?
     };
-    Ok(Server { name: alias.map_or(name, str::to_owned), address, weight })
+    Ok(Server { name: alias.map_or(name, str::to_owned), address, weight, is_removed: false })
 }
 
 /// The path of a server's socket: twemproxy takes whatever is between colons for a port.

@@ -166,6 +166,12 @@ pub const METRICS: &[Metric] = &[
         From::Process(|process| f64::from(u8::from(process.is_memory_short))),
     ),
     Metric::new(
+        "circlet_draining",
+        Gauge,
+        "1 once the process is about to end and lets nobody in, else 0",
+        From::Process(|process| f64::from(u8::from(process.is_draining))),
+    ),
+    Metric::new(
         "circlet_workers",
         Gauge,
         "Worker threads",

@@ -30,7 +30,7 @@ pub struct PoolReading {
     pub config: Arc<Pool>,
     /// How often keys have moved because a shard went or came back.
     pub moves: u32,
-    /// The shards, as in the configuration.
+    /// The shards of the configuration, in the order of their indices.
     pub shards: Vec<ShardReading>,
     index: usize,
     workers: Arc<[Arc<WorkerCounters>]>,
@@ -75,9 +75,11 @@ pub async fn read(shared: &Shared) -> Option<Reading> {
     let facts = timeout(PATIENCE, shared.ask_all(Worker::facts)).await.ok()?;
     let workers: Arc<[_]> = facts.iter().map(|facts| Arc::clone(&facts.counters)).collect();
     let process = Process::now(shared);
-    let health = shared.health_counters.get();
+    let health = shared.health_counters.load();
     let pools = facts.into_iter().next()?.pools.into_iter().enumerate();
-    let pools = pools.map(|(index, facts)| PoolReading::new(index, facts, health, &workers));
+    let pools = pools
+        .filter(|(_, facts)| facts.config.shard_count() > 0)
+        .map(|(index, facts)| PoolReading::new(index, facts, &health, &workers));
     Some(Reading { process, pools: pools.collect(), workers })
 }
 
@@ -108,17 +110,19 @@ impl PoolReading {
     fn new(
         index: usize,
         facts: PoolFacts,
-        health: Option<&Arc<HealthCounters>>,
+        health: &HealthCounters,
         workers: &Arc<[Arc<WorkerCounters>]>,
     ) -> Self {
-        let shards = facts.health.into_iter().zip(facts.shares).enumerate();
+        let shares = facts.shares.into_iter().chain(std::iter::repeat(0.0));
+        let shards = facts.health.into_iter().zip(shares).enumerate();
+        let shards = shards.filter(|(shard, _)| !facts.config.servers[*shard].is_removed);
         let shards = shards.map(|(shard, (state, ring_share))| ShardReading {
             name: facts.config.servers[shard].name.clone(),
             health: state,
             ring_share,
-            ejections: health.map_or(0, |health| health.ejections(index, shard)),
-            readmissions: health.map_or(0, |health| health.readmissions(index, shard)),
-            ejected_at: health.map_or(0, |health| health.server_ejected_at(index, shard)),
+            ejections: health.ejections(index, shard),
+            readmissions: health.readmissions(index, shard),
+            ejected_at: health.server_ejected_at(index, shard),
             place: (index, shard),
             workers: Arc::clone(workers),
         });
