@@ -57,6 +57,8 @@ struct Watched {
 }
 
 struct Shard {
+    /// Its name, as fields of the log and metrics have it.
+    name: String,
     /// As an operator finds it in the configuration.
     label: String,
     nudge: Arc<Notify>,
@@ -159,6 +161,7 @@ impl Monitor {
                 pool.shards.push(Shard::default());
             }
             let shard = &mut pool.shards[place];
+            shard.name = server.name.clone();
             shard.label = label(server);
             let target = Target::new((index, place), config, server, Arc::clone(tls));
             shard.aim((!server.is_removed).then_some(target), anew.contains(&place));
@@ -299,17 +302,18 @@ impl Monitor {
 
 impl Watched {
     fn log(&self, change: &Change) {
-        let (shard, pool) = (&*self.shards[change.shard].label, &*self.name);
+        let Shard { name, label, .. } = &self.shards[change.shard];
+        let (shard, pool) = (&**name, &*self.name);
         let cause = &*change.cause;
         match change.to {
             State::Live | State::Returning => {
-                info!(pool, shard, cause, "shard {shard} of pool {pool} readmitted after {cause}");
+                info!(pool, shard, cause, "shard {label} of pool {pool} readmitted after {cause}");
             }
             State::Down => {
-                warn!(pool, shard, cause, "shard {shard} of pool {pool} down after {cause}");
+                warn!(pool, shard, cause, "shard {label} of pool {pool} down after {cause}");
             }
             State::Ejected => {
-                warn!(pool, shard, cause, "shard {shard} of pool {pool} ejected after {cause}");
+                warn!(pool, shard, cause, "shard {label} of pool {pool} ejected after {cause}");
             }
             // A reload tells of it.
             State::Removed => {}
@@ -330,7 +334,7 @@ impl Watched {
             let (label, pool) = (&*shard.label, &*self.name);
             info!(
                 pool,
-                shard = label,
+                shard = shard.name,
                 cause = news,
                 "shard {label} of pool {pool} still out: {news}"
             );
@@ -342,7 +346,15 @@ impl Watched {
 impl Default for Shard {
     fn default() -> Self {
         let (nudge, label) = (Arc::default(), String::new());
-        Self { label, nudge, heard: None, target: None, heartbeat: None, serials: 0 }
+        Self {
+            name: String::new(),
+            label,
+            nudge,
+            heard: None,
+            target: None,
+            heartbeat: None,
+            serials: 0,
+        }
     }
 }
 

@@ -215,6 +215,13 @@ pub const METRICS: &[Metric] = &[
         From::Pool(|pool| f64::from(pool.moves)),
     ),
     Metric::new(
+        "circlet_pool_hottest_key_ratio",
+        Gauge,
+        "The share of the hottest key in the commands of the pool that have keys, from 0 to 1, of \
+         late and by looking at some; PROXY HOTKEYS tells which key",
+        From::Pool(|pool| pool.hottest),
+    ),
+    Metric::new(
         "circlet_client_connections",
         Gauge,
         "Clients that are connected",
@@ -326,6 +333,13 @@ pub const METRICS: &[Metric] = &[
         Gauge,
         "The part of all keys that the shard has now, from 0 to 1",
         From::Shard(|shard| shard.ring_share),
+    ),
+    Metric::new(
+        "circlet_shard_hottest_key_ratio",
+        Gauge,
+        "The share of the shard's hottest key in all keys that it is asked for, from 0 to 1, of \
+         late and by looking at some commands",
+        From::Shard(|shard| shard.hottest),
     ),
     Metric::new(
         "circlet_shard_ejections_total",
