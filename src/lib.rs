@@ -40,6 +40,7 @@
 //! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
+//! | [`reload`] | another configuration while circlet serves: what changes, in which order |
 //! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
@@ -96,6 +97,7 @@ pub mod hotkeys;
 pub mod journal;
 pub mod manual;
 pub mod outbox;
+pub mod reload;
 pub mod reply;
 pub mod resp;
 pub mod route;

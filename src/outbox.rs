@@ -24,6 +24,8 @@ pub struct Outbox {
     sent: usize,
     /// Bytes that wait.
     len: usize,
+    /// Whether `tail` lacks something of what was queued since all was written last.
+    is_cut: bool,
 }
 
 impl Outbox {
@@ -73,21 +75,45 @@ impl Outbox {
             let tail = Bytes::from(std::mem::take(&mut self.tail));
             self.large.push_back(tail.slice(sent_of_tail..));
         }
+        self.is_cut = true;
         self.len += bytes.len();
         self.large.push_back(bytes);
     }
 
+    /// What was queued since all was written last, if none of it went another way.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        (!self.is_cut && self.large.is_empty()).then_some(&self.tail)
+    }
+
+    /// What is queued next is the rest of something whose beginning went another way.
+    pub(crate) fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
     /// Writes what the kernel takes; `Ok(true)` when nothing is left to write, here or in the socket.
     pub fn flush(&mut self, socket: &mut Socket, spare: &mut SpareBuffers) -> io::Result<bool> {
-        while self.len > 0 {
-            match self.write_some(socket) {
-                Ok(written) => self.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        if !self.write_all(socket)? {
+            return Ok(false);
         }
         self.clear(spare);
+        socket.try_flush()
+    }
+
+    /// The same; once all is written, `keep` gets the buffer with what was queued since all was
+    /// written last, or nothing where the buffer does not hold all of that.
+    #[inline]
+    pub(crate) fn flush_keeping(
+        &mut self,
+        socket: &mut Socket,
+        spare: &mut SpareBuffers,
+        keep: impl FnOnce(Option<Vec<u8>>, &mut SpareBuffers),
+    ) -> io::Result<bool> {
+        if !self.write_all(socket)? {
+            return Ok(false);
+        }
+        let whole = (!self.is_cut).then(|| std::mem::take(&mut self.tail));
+        self.clear(spare);
+        keep(whole, spare);
         socket.try_flush()
     }
 
@@ -96,6 +122,7 @@ impl Outbox {
         self.large = VecDeque::new();
         self.sent = 0;
         self.len = 0;
+        self.is_cut = false;
         spare.give(std::mem::take(&mut self.tail));
     }
 
@@ -104,6 +131,19 @@ impl Outbox {
         let mut bytes: Vec<u8> = self.large.iter().flatten().copied().collect();
         bytes.extend_from_slice(&self.tail);
         bytes.split_off(self.sent)
+    }
+
+    /// Writes what the kernel takes; true when that was all.
+    fn write_all(&mut self, socket: &mut Socket) -> io::Result<bool> {
+        while self.len > 0 {
+            match self.write_some(socket) {
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 
     fn write_some(&self, socket: &mut Socket) -> io::Result<usize> {
@@ -137,6 +177,7 @@ impl Outbox {
         if self.sent >= COMPACT_FROM && self.sent * 2 >= self.tail.len() {
             self.tail.drain(..self.sent);
             self.sent = 0;
+            self.is_cut = true;
         }
     }
 

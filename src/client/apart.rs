@@ -39,6 +39,7 @@ impl Worker {
         if self.sessions[number as usize].special.has(Special::LEAVING) {
             self.note_overlap(number);
         }
+        let sample = self.begin_sample(number, spec, request);
         self.muted(number, |worker| {
             let special = worker.sessions[number as usize].special;
             if special.has(Special::STRANGER) && !worker.admits_stranger(number, spec) {
@@ -63,6 +64,9 @@ impl Worker {
             }
             worker.handle_admitted(number, spec, request, whole)
         });
+        if let Some(sample) = sample {
+            self.follow_sample(sample);
+        }
     }
 
     /// Handles a command of any session, off the way of those that are simply forwarded.
@@ -108,7 +112,7 @@ impl Worker {
     ) {
         let sequence = self.sessions[number as usize].replies.next_sequence();
         self.handle(number, spec, request, whole);
-        if self.is_measured(number) {
+        if self.hotkeys.is_looking() {
             self.measure(number, sequence, spec, request);
         }
         let session = &self.sessions[number as usize];

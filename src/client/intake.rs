@@ -188,8 +188,14 @@ impl Worker {
 
     /// Says what is wrong, after the replies still owed, and ends the session, as Redis does.
     pub(super) fn refuse_protocol(&mut self, number: u32, error: &ProtocolError) {
-        let session = &mut self.sessions[number as usize];
-        tracing::info!(client = session.id, %error, "client disconnected: protocol error");
+        let session = &self.sessions[number as usize];
+        tracing::info!(
+            pool = self.pools[usize::from(session.pool)].config.name,
+            client = session.id,
+            address = session.addresses().0,
+            %error,
+            "client disconnected: protocol error"
+        );
         let counters = &self.counters.pools[usize::from(session.pool)];
         counters.client_err.add(1);
         counters.protocol_errors.add(1);
@@ -205,7 +211,9 @@ impl Worker {
     pub(crate) fn refuse_http(&mut self, number: u32) {
         let session = &self.sessions[number as usize];
         tracing::warn!(
+            pool = self.pools[usize::from(session.pool)].config.name,
             client = session.id,
+            address = session.addresses().0,
             "client disconnected: it speaks HTTP, which may be an attack from a web page"
         );
         let counters = &self.counters.pools[usize::from(session.pool)];
@@ -224,20 +232,20 @@ impl Worker {
             session.output.write_with(&mut self.spare, |out| {
                 let start = out.len();
                 write(&mut Writer::new(out, protocol));
-                error = Code::of(&out[start..]);
+                error = Code::of(&out[start..]).map(|code| (code, out[start..].to_vec()));
             });
             session.replies.fill_silently(sequence, &mut session.output, &mut self.spare);
         } else {
             let mut reply = self.spare.take();
             write(&mut Writer::new(&mut reply, protocol));
-            error = Code::of(&reply);
+            error = Code::of(&reply).map(|code| (code, reply.clone()));
             let frame = Frame::Small(&reply);
             session.replies.fill(sequence, frame, &mut session.output, &mut self.spare);
             self.spare.give(reply);
         }
         self.ready.session(session, number);
-        if let Some(code) = error {
-            self.note_own_error(number, code);
+        if let Some((code, reply)) = error {
+            self.note_own_error(number, code, &reply);
         }
     }
 }

@@ -57,7 +57,7 @@ impl Worker {
         }
         session.wake();
         if let Some(code) = Code::of(reply) {
-            self.note_own_error(number, code);
+            self.note_own_error(number, code, reply);
         }
         self.answer(number, sequence, Frame::Small(reply));
     }

@@ -123,6 +123,8 @@ impl Special {
     pub const LIMITED: Self = Self(256);
     /// It was heavy lately, so that the lane of its next command is to be looked at.
     pub const HEAVY: Self = Self(1024);
+    /// What it says now, or next, is sampled.
+    pub const SAMPLED: Self = Self(8192);
     /// What it says now arrived longer ago than the pool's `timeout`.
     pub const LATE: Self = Self(512);
     /// It is to leave between two commands: see [`Worker::drain`](crate::worker::Worker::drain).

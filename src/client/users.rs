@@ -51,6 +51,10 @@ pub(super) enum Right {
     Pause,
     Unpause,
     Monitor,
+    /// To read what was slow and what failed.
+    Slowlog,
+    /// To change how circlet runs.
+    Configure,
 }
 
 impl Right {
@@ -61,6 +65,9 @@ impl Right {
             Self::List => &["CLIENT", "LIST", "ID", "0"],
             // None is without effect that has the right name only: no number of milliseconds.
             Self::Pause | Self::Unpause => &["CLIENT", "PAUSE", "no-number"],
+            Self::Slowlog => &["SLOWLOG", "LEN"],
+            // There is no such parameter.
+            Self::Configure => &["CONFIG", "SET", "circlet-no-parameter", "0"],
             Self::Monitor => {
                 &["EVAL", "return redis.acl_check_cmd('monitor') and 'OK' or 'NO'", "0"]
             }
@@ -261,7 +268,7 @@ impl Worker {
     }
 
     /// The name of the user that the session speaks as.
-    pub(super) fn user_name(&self, number: u32) -> &[u8] {
+    pub(crate) fn user_name(&self, number: u32) -> &[u8] {
         if let Some(account) = &self.sessions[number as usize].account {
             return account.name.as_bytes();
         }
@@ -311,6 +318,12 @@ impl Steps {
         }
         let shard = self.with(|worker, number| worker.pool_of(number).any_shard());
         let Some(shard) = shard else {
+            // When no shard can be asked what went wrong is wanted most.
+            let is_known =
+                self.with(|worker, number| worker.sessions[number as usize].is_authenticated());
+            if is_known && matches!(right, Right::Slowlog | Right::Configure) {
+                return Ok(());
+            }
             return Err(error(&self.with(|worker, number| worker.pool_of(number).nobody_in())));
         };
         let is_default = self.with(|worker, number| worker.identity_of(number).user.is_none());

@@ -158,7 +158,7 @@ struct Typed {
     /// set file for sampled and slow requests, - for standard output (default: off)
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     access_log: Option<String>,
-    /// set one in how many requests goes into the access log (default: 0, none)
+    /// set one in how many requests is sampled for the access log (default: 0, none)
     #[arg(long, value_name = "N")]
     access_log_sample: Option<String>,
     /// set how keys are shown in logs: off, hash or hide (default: off)
@@ -375,6 +375,13 @@ fn with_usage(message: &str) -> String {
 
 fn usage() -> String {
     command().render_help().to_string()
+}
+
+/// The names of all subcommands, for an error.
+pub(super) fn commands() -> String {
+    let all = command();
+    let names: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+    names.join(", ")
 }
 
 /// All flags and subcommands, for what is made from them.

@@ -16,7 +16,6 @@ mod fault;
 pub mod flags;
 mod keys;
 mod model;
-mod names;
 mod networks;
 mod pools;
 pub mod reference;
@@ -28,6 +27,7 @@ mod tree;
 mod users;
 mod value;
 mod warnings;
+mod words;
 mod yaml;
 
 use std::fs;

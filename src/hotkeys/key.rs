@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
+use crate::journal::redact::{Redaction, Redactor};
+
 /// A key, or its beginning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Key {
@@ -32,6 +34,14 @@ impl Key {
     /// The key, if all of it is remembered.
     pub fn whole(&self) -> Option<&[u8]> {
         (self.start.len() == self.length).then_some(&self.start)
+    }
+
+    /// Leaves of the key what `log_redact_keys` lets be shown.
+    pub fn redact(&mut self, redactor: &Redactor) {
+        if redactor.redaction != Redaction::Off {
+            self.start = redactor.key(&self.start).into_bytes();
+            self.length = self.start.len();
+        }
     }
 
     /// The key as it is shown to people: a long one is cut, and its length told.

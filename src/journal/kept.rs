@@ -45,6 +45,9 @@ impl Kept {
     #[inline]
     pub(crate) fn keep(&mut self, tail: Vec<u8>, until: u64, spare: &mut SpareBuffers) {
         let requests = until - self.until;
+        if requests == 0 {
+            return spare.give(tail);
+        }
         if self.room + tail.capacity() > KEPT || self.batches.len() >= MOST_BATCHES {
             return self.squeeze(tail, until, spare);
         }
@@ -71,12 +74,6 @@ impl Kept {
         if self.heads.len() < MOST_HEADS {
             self.heads.push_back((number, request[..request.len().min(HEAD)].to_vec()));
         }
-    }
-
-    /// Whether requests below number `answered` are kept still.
-    #[inline]
-    pub(crate) fn is_behind(&self, answered: u64) -> bool {
-        self.first < answered && !self.batches.is_empty()
     }
 
     /// Lets go of the requests below number `answered`.
@@ -144,9 +141,24 @@ impl Kept {
                 last.requests += requests;
                 self.until = until;
             }
-            _ => self.skip(until),
+            _ => self.keep_heads(&tail, until),
         }
         spare.give(tail);
+    }
+
+    /// The requests up to number `until`, which are `tail` from the last call on, are more than is
+    /// kept whole: of those that are not small the beginnings are kept.
+    #[cold]
+    pub(crate) fn keep_heads(&mut self, tail: &[u8], until: u64) {
+        let requests = until - self.until;
+        let is_small = (tail.len() as u64) < requests.saturating_mul(HEAD as u64);
+        let starts = if is_small { Vec::new() } else { starts(tail) };
+        if starts.len() as u64 == requests + 1 {
+            for (number, span) in (self.until..).zip(starts.windows(2)) {
+                self.note_head(number, &tail[span[0] as usize..span[1] as usize]);
+            }
+        }
+        self.skip(until);
     }
 }
 
@@ -194,9 +206,9 @@ pub const KEPT: usize = 64 * 1024;
 /// From so many on, requests share buffers: those that wait for a slow shard are many and small.
 const MOST_BATCHES: usize = 16;
 /// Large requests of which a link keeps the beginning.
-const MOST_HEADS: usize = 16;
+const MOST_HEADS: usize = 64;
 /// Bytes of a large request that are kept.
-const HEAD: usize = 1024;
+const HEAD: usize = 512;
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,6 @@ pub struct SlowLog {
     entries: VecDeque<SlowRequest>,
     next: u64,
     most: usize,
-    left_out: u64,
 }
 
 /// One slow request.
@@ -43,16 +42,16 @@ pub struct SlowRequest {
 }
 
 impl SlowRequest {
-    /// What remains: the time that circlet itself was busy with it.
+    /// The time in circlet: all that was not the shard's.
     pub fn proxy_us(&self) -> u64 {
-        self.total_us.saturating_sub(self.queued_us + self.shard_us)
+        self.total_us.saturating_sub(self.shard_us)
     }
 }
 
 impl SlowLog {
     /// An empty log that keeps so many requests.
     pub fn new(most: usize) -> Self {
-        Self { entries: VecDeque::new(), next: 0, most, left_out: 0 }
+        Self { entries: VecDeque::new(), next: 0, most }
     }
 
     /// Changes how many requests are kept.
@@ -70,16 +69,6 @@ impl SlowLog {
         self.next += 1;
     }
 
-    /// So many more were slow and were not looked at.
-    pub fn leave_out(&mut self, count: u64) {
-        self.left_out += count;
-    }
-
-    /// How many slow requests were only counted, since the start or the last reset.
-    pub fn left_out(&self) -> u64 {
-        self.left_out
-    }
-
     /// How many are kept.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
@@ -89,7 +78,6 @@ impl SlowLog {
     /// Forgets all.
     pub fn reset(&mut self) {
         self.entries.clear();
-        self.left_out = 0;
     }
 
     /// The newest `count`, newest first.
@@ -99,7 +87,7 @@ impl SlowLog {
 }
 
 /// As Redis's SLOWLOG GET: number, second, microseconds, arguments, client, its name; then what
-/// Redis has not: pool, shard, and the microseconds queued, at the shard, in circlet itself.
+/// Redis has not: pool, shard, and the microseconds queued, at the shard, and in circlet in all.
 pub fn write(requests: &[SlowRequest], writer: &mut Writer<'_>) {
     writer.array(requests.len());
     for request in requests {

@@ -21,7 +21,9 @@ use super::connect::Identity;
 use super::fault::LinkFault;
 use super::scripts::Loaded;
 use crate::command::Family;
-use crate::outbox::{Outbox, WRITE_THROUGH};
+use crate::journal::kept::Kept;
+use crate::outbox::{Outbox, SpareBuffers, WRITE_THROUGH};
+use crate::reply::slots::Frame;
 use crate::resp::ReplyScanner;
 use crate::socket::Socket;
 
@@ -65,8 +67,12 @@ pub struct Link {
     pub output_limit: usize,
     /// Requests in flight from which on sessions are blocked.
     pub pipeline_limit: usize,
-    /// Requests queued since the counters were last told.
+    /// Requests queued.
     pub requests: u64,
+    /// Those of which the counters have been told.
+    pub counted: u64,
+    /// What the requests in flight say.
+    pub kept: Kept,
     /// Their bytes.
     pub request_bytes: u64,
     /// Whose it is.
@@ -82,6 +88,9 @@ pub struct Link {
     pub is_marked: bool,
     /// The scripts and functions that were loaded over this connection.
     pub loaded: Loaded,
+    /// Whether the configuration has changed how it is to speak to the shard (password, TLS): it is
+    /// opened anew when nothing is under way.
+    pub is_outdated: bool,
     /// Whether a question is in flight whose reply tells that replies come to whom they answer.
     pub is_probed: bool,
     /// Since when a reply is late and nobody was answered in time; in milliseconds of the worker's
@@ -206,6 +215,8 @@ pub enum Part {
     Conclusion,
     /// The answer to a command that waits on a link of its own.
     Blocking,
+    /// That of one that is sampled: the worker's samples know.
+    Sampled(u16),
     /// The answer to CLIENT ID on a link that will wait; the sequence number is the link's.
     ClientId,
     /// The answer to EVALSHA, which may be that the script is unknown.
@@ -260,6 +271,8 @@ impl Link {
             output_limit,
             pipeline_limit: usize::MAX,
             requests: 0,
+            counted: 0,
+            kept: Kept::default(),
             request_bytes: 0,
             owner: Owner::Shared,
             is_heavy: false,
@@ -267,6 +280,7 @@ impl Link {
             client_id: None,
             is_marked: false,
             loaded: Loaded::default(),
+            is_outdated: false,
             is_probed: false,
             silent_since: None,
             late_told_at: None,
@@ -292,6 +306,12 @@ impl Link {
         self.output.is_empty() && self.in_flight.len() <= self.pipeline_limit / 2
     }
 
+    /// Whether nothing is under way on it, and nobody waits to send.
+    pub fn is_idle(&self) -> bool {
+        let is_written = self.output.is_empty() && !self.wants_write;
+        self.in_flight.is_empty() && is_written && !matches!(self.state, LinkState::Connecting)
+    }
+
     /// Enters a request, of which so many bytes were queued and so many written at once, among
     /// those whose replies are due.
     #[inline]
@@ -312,15 +332,43 @@ impl Link {
         }
     }
 
-    /// Writes what the kernel takes of a large request straight from where it was read, when
-    /// nothing waits before it; returns how many bytes that was.
+    /// Queues a request; returns how many bytes of it were written at once.
     #[inline]
-    pub fn write_through(&mut self, request: &[u8]) -> usize {
-        if request.len() < WRITE_THROUGH || !self.output.is_empty() || self.wants_write {
-            return 0;
+    pub fn queue(&mut self, request: Frame<'_>, spare: &mut SpareBuffers) -> usize {
+        match request {
+            Frame::Small(bytes) if bytes.len() < WRITE_THROUGH => {
+                self.output.extend(bytes, spare);
+                0
+            }
+            request => self.queue_large(request, spare),
         }
-        // An error shows again when the rest is written.
-        self.socket.as_mut().map_or(0, |socket| socket.try_write(request).unwrap_or(0))
+    }
+
+    /// Of a large request goes straight from where it was read into the socket what the kernel
+    /// takes, when nothing waits before it.
+    #[inline(never)]
+    fn queue_large(&mut self, request: Frame<'_>, spare: &mut SpareBuffers) -> usize {
+        self.kept.note_head(self.requests, request.bytes());
+        let may_pass = self.output.is_empty() && !self.wants_write;
+        let written = match &mut self.socket {
+            // An error shows again when the rest is written.
+            Some(socket) if may_pass => socket.try_write(request.bytes()).unwrap_or(0),
+            _ => 0,
+        };
+        if written > 0 {
+            self.output.cut();
+        }
+        match request {
+            Frame::Small(bytes) => self.output.extend(&bytes[written..], spare),
+            Frame::Large(bytes) => self.output.push_large(bytes.slice(written..)),
+        }
+        written
+    }
+
+    /// How many of its requests have their reply.
+    #[inline]
+    pub fn replied(&self) -> u64 {
+        self.requests - self.in_flight.len() as u64
     }
 
     /// Makes ready for requests, waking the link's task to connect where needed; a link that

@@ -74,6 +74,7 @@ impl Worker {
         counters.forward_error.add(count);
         counters.shards[shard].failed_requests[FaultKind::ReplyTimeout as usize].add(count);
         for pending in overdue {
+            self.note_fault(pending, shard, &LinkFault::ReplyTimeout);
             self.sessions[pending.session as usize].outstanding += 1;
             self.deliver(*pending, Frame::Small(&error));
         }
@@ -190,4 +191,4 @@ const MOST_TIMED_OUT: usize = 8192;
 const LONGEST_TIMEOUT: u32 = 60 * 60 * 1_000;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -9,7 +9,9 @@ use tokio::task::yield_now;
 use super::Worker;
 use super::sessions::PAUSE_AT_OUTPUT;
 use crate::client::session::{Pause, Special};
+use crate::journal::kept::KEPT;
 use crate::shard::fault::LinkFault;
+use crate::shard::link::Owner;
 
 /// Runs for as long as the worker does.
 pub async fn run(worker: Rc<RefCell<Worker>>) {
@@ -80,9 +82,28 @@ impl Worker {
         }
         let Some(socket) = &mut link.socket else { return };
         let counters = &self.counters.pools[link.pool].shards[link.shard];
-        counters.requests.add(std::mem::take(&mut link.requests));
+        counters.requests.add(link.requests - std::mem::replace(&mut link.counted, link.requests));
         counters.request_bytes.add(std::mem::take(&mut link.request_bytes));
-        match link.output.flush(socket, &mut self.spare) {
+        let (kept, requests) = (&mut link.kept, link.requests);
+        let keeps = self.journal.keeps && !matches!(link.owner, Owner::Subscriptions(_));
+        if keeps
+            && link.output.len() > KEPT
+            && let Some(waiting) = link.output.whole()
+        {
+            // More than is kept whole, and perhaps more than the kernel takes at once.
+            kept.keep_heads(waiting, requests);
+            link.output.cut();
+        }
+        let flushed = match keeps {
+            false => link.output.flush(socket, &mut self.spare),
+            true => {
+                link.output.flush_keeping(socket, &mut self.spare, |whole, spare| match whole {
+                    Some(written) => kept.keep(written, requests, spare),
+                    None => kept.skip(requests),
+                })
+            }
+        };
+        match flushed {
             Ok(true) if link.has_room() => self.unblock_sessions(number),
             Ok(true) => {}
             Ok(false) => {
@@ -150,6 +171,9 @@ impl Worker {
 
     /// Lets the sessions go on that waited for the link to drain.
     pub(super) fn unblock_sessions(&mut self, number: u32) {
+        if self.links[number as usize].is_outdated {
+            self.renew(number);
+        }
         let blocked = std::mem::take(&mut self.links[number as usize].blocked);
         for session in blocked {
             if let Some(session) = self.sessions.get_mut(session as usize)

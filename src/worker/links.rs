@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Worker, pairing};
 use crate::client::session::Pause;
+use crate::hotkeys::big::BIG;
 use crate::outbox::SpareBuffers;
 use crate::reply::slots::Frame;
 use crate::resp::write::error_frame;
@@ -17,7 +18,10 @@ impl Worker {
     /// Opens the links of the pool's first identity, as `preconnect` wants.
     pub(crate) fn preconnect(&mut self, pool: usize) {
         for place in 0..self.pools[pool].identities[0].links.len() {
-            if self.pools[pool].is_heavy_place(place) {
+            let state = &self.pools[pool];
+            let is_known = state.identities[0].links[place].is_some();
+            let is_removed = state.config.servers[place / state.lanes()].is_removed;
+            if state.is_heavy_place(place) || is_known || is_removed {
                 continue;
             }
             let number = self.add_link(pool, 0, place);
@@ -59,14 +63,24 @@ impl Worker {
         shard: usize,
         request: Frame<'_>,
     ) {
-        self.send_with(session, sequence, part, shard, |link, spare| {
-            let written = link.write_through(request.bytes());
-            match request {
-                Frame::Small(bytes) => link.output.extend(&bytes[written..], spare),
-                Frame::Large(bytes) => link.output.push_large(bytes.slice(written..)),
-            }
-            written
-        });
+        if request.bytes().len() >= BIG {
+            return self.send_big(session, sequence, part, shard, request);
+        }
+        self.send_with(session, sequence, part, shard, |link, spare| link.queue(request, spare));
+    }
+
+    /// Sends a large request, whose key is worth to be known.
+    #[inline(never)]
+    fn send_big(
+        &mut self,
+        session: u32,
+        sequence: u32,
+        part: Part,
+        shard: usize,
+        request: Frame<'_>,
+    ) {
+        self.note_big_request(session, request.bytes());
+        self.send_with(session, sequence, part, shard, |link, spare| link.queue(request, spare));
     }
 
     /// Like [`Self::send`] for a request that `write` puts into the link's outbox, but for the
@@ -126,6 +140,7 @@ impl Worker {
         self.counters.pools[pool].forward_error.add(1);
         self.counters.pools[pool].shards[shard].failed_requests[fault.kind() as usize].add(1);
         let error = self.error_reply(pool, shard, fault);
+        self.note_fault(&pending, shard, fault);
         self.deliver(pending, Frame::Small(&error));
     }
 
@@ -152,12 +167,13 @@ impl Worker {
             self.counters.pools[pool].shards[shard].server_connections.sub(1);
         }
         link.output.clear(&mut self.spare);
+        link.kept.clear(link.requests, &mut self.spare);
         link.partial = None;
         link.wants_write = false;
         (link.client_id, link.is_marked) = (None, false);
         link.loaded = Loaded::default();
         (link.silent_since, link.late_told_at) = (None, None);
-        link.is_probed = false;
+        (link.is_probed, link.is_outdated) = (false, false);
         link.back_off(&fault);
         link.wake();
         if fault.blames_shard() && !is_expected {
@@ -174,6 +190,7 @@ impl Worker {
             Owner::Shared | Owner::Nobody => {}
         }
         for pending in in_flight {
+            self.note_fault(&pending, shard, &fault);
             self.deliver(pending, Frame::Small(&error));
         }
         self.unblock_sessions(number);
@@ -203,9 +220,16 @@ impl Worker {
     /// Takes over what the control thread found out about a pool's shards.
     pub fn apply_health(&mut self, pool: usize, health: &[ShardHealth], ring: Arc<Ring>) {
         let before = std::mem::replace(&mut self.pools[pool].health, health.to_vec());
-        self.pools[pool].ring = ring;
-        if !before.iter().map(|shard| shard.share).eq(health.iter().map(|shard| shard.share)) {
+        let old = std::mem::replace(&mut self.pools[pool].ring, ring);
+        let has_moved = |(before, after): (&ShardHealth, &ShardHealth)| {
+            before.is_configured() && after.is_configured() && before.share != after.share
+        };
+        if before.iter().zip(health).any(has_moved) {
             self.pools[pool].moves += 1;
+        }
+        let is_reloaded = !self.pools[pool].ring.has_plan_of(&old);
+        if is_reloaded {
+            self.keep_transactions(pool, &old);
         }
         self.mark_displaced(pool);
         let concerned: Vec<u32> = self
@@ -226,7 +250,10 @@ impl Worker {
             self.reconnect_live(pool);
         }
         self.subscriptions_follow(pool);
-        self.release_moved(pool);
+        match is_reloaded {
+            true => self.resend_moved(pool),
+            false => self.release_moved(pool),
+        }
     }
 
     fn reconnect_live(&mut self, pool: usize) {

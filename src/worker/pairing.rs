@@ -115,6 +115,7 @@ impl Worker {
         let mut tally = self.begin_tally(number);
         self.pair_all(number, bytes, scanner, &mut tally);
         self.end_tally(&mut tally);
+        self.release_kept(number);
     }
 
     #[inline(always)]
@@ -180,6 +181,7 @@ impl Worker {
                 let mut tally = self.begin_tally(number);
                 self.pair_one(number, Frame::Large(partial.bytes.freeze()), &mut tally);
                 self.end_tally(&mut tally);
+                self.release_kept(number);
             }
             Ok(Scan::Done(_)) => unreachable!("no more was read than the reply still needed"),
             Ok(Scan::More(missing)) => {

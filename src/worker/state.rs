@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 use super::drain::Drain;
 use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
+use super::journal::WorkerJournal;
+use super::samples::Samples;
+use super::timers::Timers;
 use super::timing::Said;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
@@ -60,6 +63,8 @@ pub struct Worker {
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
+    /// Which timers run.
+    pub(super) timers: Timers,
     /// Where the next look for idle sessions begins.
     pub(super) idle_from: usize,
     /// Sessions that are to leave.
@@ -72,6 +77,10 @@ pub struct Worker {
     pub(super) turn_began: Option<u32>,
     /// Requests that take longer than so many microseconds are slow ones; `u32::MAX`: none is.
     pub slow_after: u32,
+    /// What is written down of single requests.
+    pub(crate) journal: WorkerJournal,
+    /// Requests that are sampled.
+    pub(super) samples: Samples,
     /// Replies dropped because their request had timed out.
     pub(super) late_replies: u64,
     /// Tasks in the middle of something large that wait until memory is not short any more.
@@ -95,8 +104,9 @@ impl Worker {
     ) -> Rc<RefCell<Self>> {
         for (index, pool) in pools.iter_mut().enumerate() {
             pool.hubs = Hubs::new(pool.config.servers.len(), shared.subscriptions.of_pool(index));
+            pool.commons = shared.commons(index, pool.config.script_cache);
         }
-        Rc::new_cyclic(|this| {
+        let worker = Rc::new_cyclic(|this: &Weak<RefCell<Self>>| {
             RefCell::new(Self {
                 pools,
                 sessions: Slab::new(),
@@ -113,19 +123,24 @@ impl Worker {
                 hotkeys: HotKeys::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
+                timers: Timers::default(),
                 idle_from: 0,
                 drain: Drain::default(),
                 handshakes: Handshakes::default(),
                 said: Said::default(),
                 turn_began: None,
                 slow_after: u32::MAX,
+                journal: WorkerJournal::default(),
+                samples: Samples::default(),
                 late_replies: 0,
                 waiting_for_memory: Vec::new(),
                 index,
                 shared,
                 this: this.clone(),
             })
-        })
+        });
+        worker.borrow_mut().follow_journal();
+        worker
     }
 }
 
@@ -133,13 +148,16 @@ impl Worker {
     /// A second has passed.
     pub(super) fn tick(&mut self) {
         self.seconds += 1;
+        self.tick_journal();
         self.end_lasting_strangers();
         self.sample_round_trips();
         self.hotkeys.tick(Instant::now());
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);
+            self.close_removed(pool);
         }
+        self.renew_outdated();
     }
 }
 
@@ -240,12 +258,17 @@ impl Clock {
             self.started.checked_sub(Duration::from_millis(millis.into())).unwrap_or(self.started);
     }
 
+    /// The very moment, in microseconds, where the last `refresh` does not do.
+    pub(crate) fn read(&self) -> u32 {
+        micros(self.started.elapsed())
+    }
+
     /// Reads the time.
     pub fn refresh(&mut self) {
         let elapsed = self.started.elapsed();
         let seconds = elapsed.as_secs() as u32;
         self.now = seconds.wrapping_mul(1_000).wrapping_add(elapsed.subsec_millis());
-        self.micros = seconds.wrapping_mul(1_000_000).wrapping_add(elapsed.subsec_micros());
+        self.micros = micros(elapsed);
         self.arrival = self.micros;
     }
 
@@ -253,6 +276,11 @@ impl Clock {
     pub fn set_arrival(&mut self, moment: u32) {
         self.arrival = moment;
     }
+}
+
+/// In 32 bits, which begin anew after 71 minutes.
+fn micros(elapsed: Duration) -> u32 {
+    (elapsed.as_secs() as u32).wrapping_mul(1_000_000).wrapping_add(elapsed.subsec_micros())
 }
 
 /// A read takes up to this many bytes: a 64 KiB value and its header come in one, and the buffer

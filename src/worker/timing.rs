@@ -9,7 +9,7 @@
 //! a link's replies. So the requests of a pipeline have the same moments, and are counted together.
 
 use super::Worker;
-use crate::admin::counters::ShardCounters;
+use crate::admin::counters::Queues;
 use crate::command::Family;
 use crate::reply::code::Code;
 use crate::reply::slots::Frame;
@@ -18,6 +18,7 @@ use crate::shard::link::{Part, Pending};
 /// Replies of one read whose requests have the same moments and family.
 #[derive(Debug)]
 pub(super) struct Tally {
+    link: u32,
     pool: usize,
     shard: usize,
     /// Whether a request may have waited on purpose, for an element or a replica.
@@ -44,6 +45,16 @@ impl Tally {
 pub(crate) struct Said {
     family: Family,
     count: u32,
+    /// The command that is sampled, counted from the first of those that are not counted yet; 0 if
+    /// none is.
+    sample_at: u32,
+}
+
+impl Said {
+    /// The command is sampled that comes so many after the last one; 0 for none.
+    pub(super) fn sample_next(&mut self, gap: u32) {
+        self.sample_at = if gap == 0 { 0 } else { self.count.saturating_add(gap) };
+    }
 }
 
 impl Worker {
@@ -66,9 +77,11 @@ impl Worker {
     /// Replies were read from link `number` just now.
     pub(super) fn begin_tally(&mut self, number: u32) -> Tally {
         self.clock.refresh();
+        self.hotkeys.replying = number;
         let (now, link) = (self.clock.micros(), &self.links[number as usize]);
         self.turn_began.get_or_insert(now);
         Tally {
+            link: number,
             pool: link.pool,
             shard: link.shard,
             is_patient: link.patient,
@@ -119,11 +132,12 @@ impl Worker {
 
     /// A request took longer than `slow_after`, from its arrival to the whole of its reply.
     #[cold]
-    fn observe(&mut self, tally: &Tally, pending: &Pending, _reply: &Frame<'_>) {
+    fn observe(&mut self, tally: &Tally, pending: &Pending, reply: &Frame<'_>) {
         if tally.is_patient || pending.part == Part::TimedOut {
             return;
         }
         self.counters.pools[tally.pool].shards[tally.shard].slow_requests.add(1);
+        self.note_slow(tally.link, pending, tally.now, reply);
     }
 
     #[cold]
@@ -132,14 +146,16 @@ impl Worker {
         let pool = &self.counters.pools[tally.pool];
         pool.shards[tally.shard].error_replies[code as usize].add(1);
         pool.families[pending.family as usize].errors.add(1);
+        self.note_shards_error(pending, tally.shard, reply);
     }
 
     /// An error that circlet itself says to a client of the session's.
     #[cold]
-    pub(crate) fn note_own_error(&self, number: u32, code: Code) {
+    pub(crate) fn note_own_error(&mut self, number: u32, code: Code, reply: &[u8]) {
         let session = &self.sessions[number as usize];
         let pool = &self.counters.pools[usize::from(session.pool)];
         pool.error_replies[code as usize].add(1);
+        self.note_said(number, reply);
     }
 
     /// A client has said a command of this family.
@@ -150,6 +166,9 @@ impl Worker {
             self.said.family = family;
         }
         self.said.count += 1;
+        if self.said.count == self.said.sample_at {
+            self.mark_sampled(number);
+        }
     }
 
     /// The last command comes again: it is counted then.
@@ -163,6 +182,9 @@ impl Worker {
     pub(crate) fn count_said(&mut self, number: u32) {
         let count = std::mem::take(&mut self.said.count);
         if count > 0 {
+            if self.said.sample_at > 0 {
+                self.said.sample_at -= count;
+            }
             let pool = usize::from(self.sessions[number as usize].pool);
             let family = &self.counters.pools[pool].families[self.said.family as usize];
             family.commands.add(u64::from(count));
@@ -181,11 +203,15 @@ impl Worker {
     /// Brings up to date what is counted by looking: what waits and what is in flight. For who
     /// reads the counters.
     pub fn count_queues(&mut self) {
-        for pool in &self.counters.pools {
-            pool.shards.iter().for_each(ShardCounters::forget_queues);
-        }
+        let counters = &self.counters.pools;
+        let mut queues: Vec<Vec<Queues>> =
+            counters.iter().map(|pool| vec![Queues::default(); pool.shards.len()]).collect();
         for (_, link) in &self.links {
-            self.counters.pools[link.pool].shards[link.shard].add_queues(link);
+            queues[link.pool][link.shard].add(link);
+        }
+        for (counters, queues) in counters.iter().zip(queues) {
+            let shards = counters.shards.iter().zip(queues);
+            shards.for_each(|(shard, queues)| shard.set_queues(queues));
         }
     }
 }

@@ -4,9 +4,12 @@
 //! line in the command table.
 
 mod command;
+mod errors;
 mod explain;
 mod hotkeys;
+mod log;
 mod shards;
+mod slowlog;
 
 use crate::resp::Request;
 use crate::worker::Worker;
@@ -22,8 +25,17 @@ struct Subcommand {
 }
 
 /// In the order of PROXY HELP.
-const SUBCOMMANDS: &[Subcommand] =
-    &[hotkeys::BIGKEYS, explain::EXPLAIN, hotkeys::HOTKEYS, shards::RING, shards::SHARDS, HELP];
+const SUBCOMMANDS: &[Subcommand] = &[
+    hotkeys::BIGKEYS,
+    errors::ERRORS,
+    explain::EXPLAIN,
+    hotkeys::HOTKEYS,
+    log::LOG,
+    shards::RING,
+    shards::SHARDS,
+    slowlog::SLOWLOG,
+    HELP,
+];
 
 impl Worker {
     /// Answers a subcommand of PROXY.
@@ -36,6 +48,16 @@ impl Worker {
                 writer.error("ERR circlet has no answer to this command");
             }),
         }
+    }
+}
+
+/// How many entries a client wants, in Redis's words if it is no number of any.
+fn count(argument: &[u8]) -> Result<usize, &'static str> {
+    let count =
+        super::local::integer(argument).ok_or("ERR value is not an integer or out of range")?;
+    match count {
+        -1 => Ok(usize::MAX),
+        _ => usize::try_from(count).map_err(|_| "ERR count should be greater than or equal to -1"),
     }
 }
 
