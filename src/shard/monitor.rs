@@ -28,6 +28,7 @@ use super::pool_judge::PoolJudge;
 use super::rejoin::{News, Returns};
 use crate::admin::counters::HealthCounters;
 use crate::config::{Address, Config, Pool, Server};
+use crate::route::Ring;
 use crate::tls::keeper::{Certificates, InForce};
 use crate::worker::Shared;
 
@@ -84,7 +85,7 @@ impl Monitor {
     pub fn new(config: &Config, certificates: &Certificates) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
         let (beat, beats) = mpsc::channel(BEATS_WAITING);
-        let (returns, news) = Returns::new(&Config { pools: Vec::new() });
+        let (returns, news) = Returns::new();
         let mut monitor = Self {
             returns,
             news: Some(news),
@@ -101,7 +102,8 @@ impl Monitor {
         };
         for (index, pool) in config.pools.iter().enumerate() {
             let tls = certificates.of_pool(index);
-            monitor.follow(index, &Arc::new(pool.clone()), &Turnover::default(), &tls);
+            let (pool, ring) = (Arc::new(pool.clone()), Arc::new(Ring::new(pool)));
+            monitor.follow(index, (&pool, &ring), &Turnover::default(), &tls);
         }
         monitor
     }
@@ -133,7 +135,7 @@ impl Monitor {
     pub fn follow(
         &mut self,
         index: usize,
-        config: &Arc<Pool>,
+        (config, ring): (&Arc<Pool>, &Arc<Ring>),
         turnover: &Turnover,
         tls: &Arc<InForce>,
     ) {
@@ -148,7 +150,7 @@ impl Monitor {
             shared.health_counters.store(self.counters());
         }
         self.doors.follow(index, config.servers.len(), anew, removed);
-        self.returns.follow(index, config, &[&anew[..], removed].concat());
+        self.returns.follow(index, (config, ring), &[&anew[..], removed].concat());
         let pool = &mut self.pools[index];
         pool.judge.follow(rules, config.servers.len(), now);
         anew.iter().for_each(|&shard| pool.judge.begin_anew(shard, rules, now));

@@ -79,7 +79,7 @@ fn the_pool_and_the_settings_are_valid_and_fit_the_pod() {
     let mounted = container["volumeMounts"][0]["mountPath"].as_str().expect("text");
     assert_eq!(settings.conf_file, Path::new(mounted).join("nutcracker.yml"));
     let grace = template["spec"]["terminationGracePeriodSeconds"].as_u64().expect("seconds");
-    assert!((settings.drain_delay + settings.drain_timeout).as_secs() < grace);
+    assert!((settings.patience.delay + settings.patience.timeout).as_secs() < grace);
     let cores = container["resources"]["limits"]["cpu"].as_str().expect("text");
     assert_eq!(settings.threads.to_string(), cores);
 }

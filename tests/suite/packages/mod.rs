@@ -115,7 +115,7 @@ fn the_unit_starts_what_there_is_and_waits_for_the_drain() {
     assert_eq!(flags.settings_file.as_deref(), Some(Path::new("/etc/circlet/settings.toml")));
     let seconds: u64 = value(&service, "TimeoutStopSec").parse().expect("seconds");
     let settings = settings();
-    let drain = settings.drain_delay + settings.drain_timeout;
+    let drain = settings.patience.delay + settings.patience.timeout;
     assert!(drain.as_secs() + 5 <= seconds, "{drain:?}");
     let user = value(&service, "User");
     assert!(file(".package/debian/postinst").contains(&format!("--no-create-home {user}\n")));
