@@ -12,7 +12,6 @@ use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
 use circlet::admin::web::{Names, Site};
 use circlet::admin::{self, process::raise_open_files};
-use circlet::compare;
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
@@ -28,6 +27,7 @@ use circlet::upgrade::inherited::Inherited;
 use circlet::upgrade::retire::{self, Patience};
 use circlet::upgrade::systemd;
 use circlet::upgrade::take_over::{Predecessor, take_over};
+use circlet::{commandline, compare};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
@@ -54,6 +54,10 @@ fn main() -> ExitCode {
         Action::Check(file) => check(file),
         Action::Demo => demo(),
         Action::Compare(options) => compare(options),
+        Action::Tool(tool) => match commandline::run(tool) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => fail(&reason),
+        },
         Action::Completions(shell) => print(&manual::completions(*shell)),
         Action::ManualPage => print(&manual::page()),
         Action::TestConf | Action::Serve => with_settings(&flags),
@@ -317,10 +321,16 @@ fn ended<'a>(
     let (shared, certificates) = (server.shared(), server.certificates());
     let has_files = Arc::clone(&shared);
     let reload = move || {
+        systemd::reloading();
         has_files.journal.reopen();
         certificates.reload();
-        if let Some(reloader) = reloader.clone() {
-            tokio::spawn(async move { reloader.reload("SIGHUP").await });
+        match reloader.clone() {
+            Some(reloader) => drop(tokio::spawn(async move {
+                // Whoever reads the log is told.
+                let _ = reloader.reload("SIGHUP").await;
+                systemd::serving();
+            })),
+            None => systemd::serving(),
         }
     };
     async move {

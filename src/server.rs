@@ -304,6 +304,11 @@ impl Desk {
         }
     }
 
+    /// The pools and their rings with all shards in.
+    pub(crate) fn homes(&self) -> (Vec<Arc<Pool>>, Vec<Arc<Ring>>) {
+        (self.pools.clone(), self.rings.clone())
+    }
+
     /// A pool is this from now on; its keys stay where they are until [`switch`](Self::switch), and
     /// nothing is published of it.
     pub(crate) fn enter(&mut self, index: usize, pool: &Arc<Pool>, ring: &Arc<Ring>) {

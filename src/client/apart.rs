@@ -112,7 +112,7 @@ impl Worker {
     ) {
         let sequence = self.sessions[number as usize].replies.next_sequence();
         self.handle(number, spec, request, whole);
-        if self.is_measured(number) {
+        if self.hotkeys.is_looking() {
             self.measure(number, sequence, spec, request);
         }
         let session = &self.sessions[number as usize];

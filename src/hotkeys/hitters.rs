@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::big::Transfer;
 use super::key::Key;
 use super::sketch::Sketch;
 
@@ -34,6 +35,14 @@ pub struct Noted<'a> {
     pub bytes: usize,
     /// For how many commands it stands.
     pub stands_for: f32,
+}
+
+impl<'a> Noted<'a> {
+    /// The bytes that the command carries for the key.
+    pub fn transfer(&self) -> Transfer<'a> {
+        let &Self { hash, shard, command, bytes, stands_for, .. } = self;
+        Transfer { key: self.key.into(), hash, shard, command, bytes, stands_for }
+    }
 }
 
 /// A key on the list. All figures but `bytes` are numbers of commands, each with the weight of its

@@ -5,15 +5,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::big::Transfer;
+use super::big::{BIG, Transfer};
 use super::hitters::Noted;
 use super::key::hash;
 use super::{Watched, tracker_of};
-use crate::client::session::Special;
 use crate::client::split::positions;
 use crate::command::bits::Flags;
 use crate::command::{KeyPositions, Spec};
-use crate::reply::slots::Frame;
+use crate::journal::redact::single_key;
 use crate::resp::Request;
 use crate::shard::link::{Part, Pending};
 use crate::worker::Worker;
@@ -33,12 +32,12 @@ impl Worker {
             return self.command_apart_or_not(number, spec, request, whole);
         };
         let stands_for = stands_for as f32;
-        let is_stranger = !self.sessions[number as usize].is_authenticated();
         self.hotkeys.looking = Some(stands_for);
         self.command_apart_or_not(number, spec, request, whole);
         self.hotkeys.looking = None;
-        // One that comes again is not counted twice.
-        if !is_stranger && !self.sessions[number as usize].pause.comes_again() {
+        let session = &self.sessions[number as usize];
+        // One that comes again is not counted twice; whoever has said no password yet, not at all.
+        if session.is_authenticated() && !session.pause.comes_again() {
             self.note_keys(number, spec, request, stands_for);
         }
     }
@@ -49,100 +48,105 @@ impl Worker {
         if keys.is_empty() {
             return;
         }
-        let session = &self.sessions[number as usize];
-        let (pool, measured) = (usize::from(session.pool), session.special.has(Special::HEAVY));
-        let ring = std::sync::Arc::clone(&self.pools[pool].ring);
-        let (weight, now) = (self.hotkeys.decay.weight(), Instant::now());
+        let pool = usize::from(self.sessions[number as usize].pool);
+        let ring = &self.pools[pool].ring;
+        let weight = self.hotkeys.decay.weight();
         let tracker = tracker_of(&mut self.hotkeys.trackers, pool);
         tracker.command(stands_for, weight);
         let (chosen, share) = some_of(&keys);
+        let now = Instant::now();
         for &place in &chosen {
             let key = request.arg(keys[place] as usize);
             let Some(shard) = ring.shard(key) else { return };
-            // What a heavy session sends is measured beside its replies, all of it.
-            let bytes = if measured { 0 } else { bytes_of(request, &keys, place) };
             let noted = Noted {
                 key,
                 hash: hash(key),
                 shard,
                 command: spec.name,
                 writes: spec.flags.contains(Flags::WRITE),
-                bytes,
+                bytes: bytes_of(request, &keys, place),
                 stands_for: stands_for * share,
             };
-            tracker.key(&noted, weight, now);
+            tracker.key(&noted, weight);
+            // With one key it is noted in any case, looked at or not.
+            if keys.len() > 1 {
+                tracker.big.note(&noted.transfer(), weight, now);
+            }
         }
         self.hotkeys.sampler.noted(chosen.len() as u32);
     }
 
-    /// Whether the command that was just handled is to have its reply measured, if it can be.
-    pub(crate) fn is_measured(&self, number: u32) -> bool {
-        let is_heavy = self.sessions[number as usize].special.has(Special::HEAVY);
-        self.hotkeys.looking.is_some() || (is_heavy && self.hotkeys.sampler.is_on())
+    /// Takes note of a large command.
+    #[cold]
+    pub(crate) fn note_big_request(&mut self, number: u32, request: &[u8]) {
+        let pool = usize::from(self.sessions[number as usize].pool);
+        self.note_big(pool, request, request.len());
     }
 
-    /// A command was handled: has its reply measured, if it is looked at, or if the session's
-    /// replies have been so large of late that each is worth it.
+    /// Takes note of a large reply, of which the request is the one that its link carried first.
+    #[cold]
+    pub(crate) fn note_big_reply(&mut self, bytes: usize) {
+        let Some(link) = self.links.get_mut(self.hotkeys.replying as usize) else { return };
+        let (pool, last) = (link.pool, link.replied().saturating_sub(1));
+        // The key is at the beginning.
+        let request = link.kept.text(last).map(|text| text[..text.len().min(1024)].to_vec());
+        if let Some(request) = request {
+            self.note_big(pool, &request, bytes);
+        }
+    }
+
+    /// Takes note of so many bytes that went over the wire because of a request with one key, of
+    /// which the beginning may be all that is known.
+    fn note_big(&mut self, pool: usize, request: &[u8], bytes: usize) {
+        if !self.hotkeys.sampler.is_on() {
+            return;
+        }
+        let Some((spec, key)) = single_key(request) else { return };
+        let Some(shard) = self.pools[pool].ring.shard(key) else { return };
+        let (hash, command) = (hash(key), spec.name);
+        let transfer = Transfer { key: key.into(), hash, shard, command, bytes, stands_for: 1.0 };
+        let weight = self.hotkeys.decay.weight();
+        tracker_of(&mut self.hotkeys.trackers, pool).big.note(&transfer, weight, Instant::now());
+    }
+
+    /// Has the reply of the command that was just handled measured, if it is forwarded as it is.
     #[cold]
     pub(crate) fn measure(
         &mut self,
         number: u32,
         sequence: u32,
-        spec: &'static Spec,
+        spec: &Spec,
         request: &Request<'_>,
     ) {
-        let session = &self.sessions[number as usize];
-        let is_heavy = session.special.has(Special::HEAVY);
-        let stands_for = if is_heavy { Some(1.0) } else { self.hotkeys.looking };
-        let Some(stands_for) = stands_for.filter(|_| self.hotkeys.sampler.is_on()) else { return };
+        let Some(stands_for) = self.hotkeys.looking else { return };
         let Ok(keys) = positions(spec, request) else { return };
         let [position] = keys[..] else { return };
-        let (pool, argument) = (usize::from(session.pool), request.arg(position as usize));
-        let Some(shard) = self.pools[pool].ring.shard(argument) else { return };
+        let session = &self.sessions[number as usize];
+        let (pool, key) = (usize::from(session.pool), request.arg(position as usize));
+        let Some(shard) = self.pools[pool].ring.shard(key) else { return };
         let link = self.pools[pool].link(session, shard);
         let Some(link) = link.and_then(|link| self.links.get_mut(link as usize)) else { return };
         let Some(youngest) = link.in_flight.back_mut() else { return };
         let is_it = youngest.session == number && youngest.sequence == sequence;
-        if !is_it || youngest.part != Part::Whole {
-            return;
-        }
-        let hash = hash(argument);
-        let place = self.hotkeys.watch(|mut key| {
-            key.set(argument.into());
-            let command = spec.name;
-            Watched { session: number, sequence, pool, shard, command, key, hash, stands_for }
-        });
-        youngest.part = Part::Measured(place);
-        if is_heavy {
-            self.count_bytes(place, request.wire().len());
+        if is_it && youngest.part == Part::Whole {
+            let hash = hash(key);
+            let watched = Watched { session: number, sequence, pool, hash, stands_for };
+            youngest.part = Part::Measured(self.hotkeys.watch(watched));
         }
     }
 
     /// A reply came that is to be measured.
     #[cold]
-    pub(crate) fn measured(&mut self, place: u16, pending: Pending, frame: &Frame<'_>) {
-        let watched = self.hotkeys.watched.get(usize::from(place));
-        let is_it = watched.is_some_and(|watched| {
-            watched.session == pending.session && watched.sequence == pending.sequence
-        });
-        if is_it {
-            self.count_bytes(place, frame.bytes().len());
+    pub(crate) fn measured(&mut self, place: u16, pending: Pending, bytes: usize) {
+        if bytes >= BIG {
+            self.note_big_reply(bytes);
         }
-    }
-
-    fn count_bytes(&mut self, place: u16, bytes: usize) {
-        let hotkeys = &mut self.hotkeys;
-        let watched = &hotkeys.watched[usize::from(place)];
-        let tracker = tracker_of(&mut hotkeys.trackers, watched.pool);
-        let transfer = Transfer {
-            key: watched.key.borrow(),
-            hash: watched.hash,
-            shard: watched.shard,
-            command: watched.command,
-            bytes,
-            stands_for: watched.stands_for,
-        };
-        tracker.transfer(&transfer, hotkeys.decay.weight(), Instant::now());
+        let weight = self.hotkeys.decay.weight();
+        let Some(watched) = self.hotkeys.watched.get(usize::from(place)) else { return };
+        if watched.session == pending.session && watched.sequence == pending.sequence {
+            let tracker = tracker_of(&mut self.hotkeys.trackers, watched.pool);
+            tracker.hitters.add_bytes(watched.hash, bytes as f32 * watched.stands_for * weight);
+        }
     }
 }
 

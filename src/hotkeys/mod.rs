@@ -6,8 +6,9 @@
 //!   their replies ◄─ watched ◄────────────────┘ ─────────────► list of the biggest
 //! ```
 //!
-//! Each worker looks at some hundreds of its commands a second, chosen by chance ([`sampler`]); the
-//! others cost a count and a branch. What it finds is kept in constant memory ([`hitters`], [`big`])
+//! Each worker looks at a thousand of its commands a second or so, chosen by chance ([`sampler`]); the
+//! others cost a count and a branch. Large commands and replies are all noted: beside their bytes
+//! that is nothing. What it finds is kept in constant memory ([`hitters`], [`big`])
 //! and fades within seconds ([`decay`]), so that all figures are of now. Who asks gets the workers'
 //! lists, merged ([`report`]). `docs/hotkeys.md` has the figures: what it costs and how far it errs.
 
@@ -25,7 +26,6 @@ pub mod tracker;
 use std::time::Instant;
 
 use decay::Decay;
-use key::Key;
 use sampler::Sampler;
 use tracker::Tracker;
 
@@ -44,19 +44,18 @@ pub struct HotKeys {
     /// never comes leaves nothing behind.
     watched: Vec<Watched>,
     next_watched: usize,
+    /// The link whose replies are being handled.
+    pub(crate) replying: u32,
     /// For how many commands the one stands that is being handled, if it is looked at.
     looking: Option<f32>,
 }
 
 /// A request whose reply is to be measured.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Watched {
     session: u32,
     sequence: u32,
     pool: usize,
-    shard: usize,
-    command: &'static str,
-    key: Key,
     hash: u64,
     stands_for: f32,
 }
@@ -70,6 +69,7 @@ impl Default for HotKeys {
             trackers: Vec::new(),
             watched: Vec::new(),
             next_watched: 0,
+            replying: 0,
             looking: None,
         }
     }
@@ -102,6 +102,11 @@ impl HotKeys {
         }
     }
 
+    /// Whether the command that is being handled is looked at.
+    pub(crate) fn is_looking(&self) -> bool {
+        self.looking.is_some()
+    }
+
     /// What is known of a pool's keys.
     fn tracker(&self, pool: usize) -> Option<&Tracker> {
         self.trackers.get(pool)?.as_deref()
@@ -113,14 +118,13 @@ impl HotKeys {
     }
 
     /// Takes note of a request whose reply is to be measured; its place in the list.
-    fn watch(&mut self, watched: impl FnOnce(Key) -> Watched) -> u16 {
+    fn watch(&mut self, watched: Watched) -> u16 {
         let place = self.next_watched;
         self.next_watched = (place + 1) % WATCHED;
-        if place == self.watched.len() {
-            self.watched.push(Watched::default());
+        match self.watched.get_mut(place) {
+            Some(oldest) => *oldest = watched,
+            None => self.watched.push(watched),
         }
-        let key = std::mem::take(&mut self.watched[place].key);
-        self.watched[place] = watched(key);
         place as u16
     }
 }

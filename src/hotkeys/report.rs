@@ -65,6 +65,16 @@ pub struct PoolReport {
     pub hot: Vec<HotKey>,
     /// Those with the largest transfers, the largest first.
     pub big: Vec<BigKey>,
+    /// The share of each shard's hottest key in all that the shard is asked for, 0 to 1, by the
+    /// shard's index; shards may be missing at the end.
+    pub hottest_of_shards: Vec<f64>,
+}
+
+impl PoolReport {
+    /// The share of the hottest key in all of the pool's commands that have keys, 0 to 1.
+    pub fn hottest(&self) -> f64 {
+        self.hot.first().map_or(0.0, |key| key.share)
+    }
 }
 
 /// Asks the workers; a report for each pool, or for the one with this index.
@@ -227,7 +237,13 @@ pub(super) fn merge(workers: Vec<Known>) -> Option<PoolReport> {
     });
     // What may as well never have come is not told: where all keys are alike, none is hot.
     let hot = hot.filter(|key| key.error < key.rate);
-    let mut report = PoolReport { pool, rate, hot: hot.collect(), big };
+    let hottest_of_shards = vec![0.0; keys_of_shards.len()];
+    let mut report = PoolReport { pool, rate, hot: hot.collect(), big, hottest_of_shards };
+    for key in &report.hot {
+        if let Some(share) = report.hottest_of_shards.get_mut(key.shard_index) {
+            *share = key.share_of_shard.max(*share);
+        }
+    }
     report.hot.sort_by(|one, other| other.rate.total_cmp(&one.rate));
     report.big.sort_by_key(|big| std::cmp::Reverse(big.largest));
     Some(report)

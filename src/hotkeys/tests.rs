@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::hitters::Noted;
+use super::key::Key;
 use super::report::{HotKey, PoolReport, merge};
 use super::*;
 
@@ -85,7 +86,7 @@ impl Stream {
         let (key, hash) = (text.as_bytes(), key::hash(text.as_bytes()));
         let (command, writes, bytes, shard) = ("get", false, 30, 0);
         let noted = Noted { key, hash, shard, command, writes, bytes, stands_for };
-        tracker.key(&noted, weight, self.now);
+        tracker.key(&noted, weight);
         worker.sampler.noted(1);
     }
 
@@ -220,7 +221,8 @@ fn memory_does_not_grow_with_the_keys() {
         let (key, hash) = (text.as_bytes(), key::hash(text.as_bytes()));
         let (command, writes, bytes, shard) = ("set", true, 100_000 + text.len(), 1);
         let noted = Noted { key, hash, shard, command, writes, bytes, stands_for: 1.0 };
-        tracker.key(&noted, 1.0, now);
+        tracker.key(&noted, 1.0);
+        tracker.big.note(&noted.transfer(), 1.0, now);
     }
     let keys = tracker.hitters.listed().iter().map(|hitter| &hitter.key);
     let keys: Vec<&Key> = keys.chain(tracker.big.listed(now).map(|big| &big.key)).collect();

@@ -1,8 +1,6 @@
 //! What one worker knows of the keys of one pool.
 
-use std::time::Instant;
-
-use super::big::{BigKeys, Transfer};
+use super::big::BigKeys;
 use super::hitters::{Hitters, Noted};
 
 /// See the module. All counts have the weight of their moment ([`Decay`](super::decay::Decay)).
@@ -27,23 +25,12 @@ impl Tracker {
     }
 
     /// A key of a command.
-    pub fn key(&mut self, noted: &Noted<'_>, weight: f32, now: Instant) {
+    pub fn key(&mut self, noted: &Noted<'_>, weight: f32) {
         if self.keys_of_shards.len() <= noted.shard {
             self.keys_of_shards.resize(noted.shard + 1, 0.0);
         }
         self.keys_of_shards[noted.shard] += noted.stands_for * weight;
         self.hitters.note(noted, weight);
-        let &Noted { hash, shard, command, bytes, stands_for, .. } = noted;
-        let key = noted.key.into();
-        let transfer = Transfer { key, hash, shard, command, bytes, stands_for };
-        self.big.note(&transfer, weight, now);
-    }
-
-    /// Bytes that went over the wire for a key beside those told with it.
-    pub fn transfer(&mut self, transfer: &Transfer<'_>, weight: f32, now: Instant) {
-        let bytes = transfer.bytes as f32 * transfer.stands_for * weight;
-        self.hitters.add_bytes(transfer.hash, bytes);
-        self.big.note(transfer, weight, now);
     }
 
     /// Multiplies all counts.

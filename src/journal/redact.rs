@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use crate::command::{self, KeyPositions, Spec, keys, secrets};
+use crate::command::{self, KeyPositions, Keys, Spec, keys, secrets};
 use crate::resp::{Request, Span};
 
 /// How keys are shown, in all that is written down of requests (`log_redact_keys`).
@@ -98,6 +98,18 @@ impl Redactor {
     }
 }
 
+/// The command of the request that begins with `bytes`, whole or cut, and its key: `None` unless its
+/// key is one and whole within the first thousand bytes, which are all that is looked at.
+pub(crate) fn single_key(bytes: &[u8]) -> Option<(&'static Spec, &[u8])> {
+    let start = &bytes[..bytes.len().min(LOOKED_AT)];
+    let Cut { spans, lengths, .. } = cut(start)?;
+    let spec = find(&Request::new(start, &spans))?;
+    let Keys::At(index) = spec.keys else { return None };
+    let span = spans.get(index)?;
+    let key = start.get(span.start as usize..span.end as usize)?;
+    (key.len() == lengths[index]).then_some((spec, key))
+}
+
 /// Arguments as far as they are there.
 struct Cut {
     spans: Vec<Span>,
@@ -158,6 +170,8 @@ fn text(key: &[u8]) -> String {
     String::from_utf8_lossy(&shortened(key, key.len())).into_owned()
 }
 
+/// Bytes of a request that is only looked at for its key.
+const LOOKED_AT: usize = 1024;
 /// What stands for what is not shown, in Redis's word.
 const HIDDEN: &str = "(redacted)";
 /// Arguments that are shown (Redis: SLOWLOG_ENTRY_MAX_ARGC).

@@ -59,9 +59,10 @@ impl Control {
         certificates: &Certificates,
     ) -> Result<Vec<PoolChange>, String> {
         let free = self.free_places().await;
-        let running = self.desk.borrow().pools.clone();
+        let (running, rings) = self.desk.borrow().homes();
         let laid = layout::lay_out(&running, new, |pool, shard| free.contains(&(pool, shard)))?;
-        let steps: Vec<Step> = laid.into_iter().map(|laid| Step::new(laid, &running)).collect();
+        let steps: Vec<Step> =
+            laid.into_iter().map(|laid| Step::new(laid, &running, &rings)).collect();
         let wanting = steps.iter().filter(|step| step.laid.from.is_some());
         let wanting = wanting.map(|step| (step.laid.index, &*step.pool));
         let opened = posts::open(&self.posts.borrow(), wanting, &self.shared.gate);
@@ -117,7 +118,7 @@ impl Control {
             let turnover =
                 Turnover { anew: [&anew[..], &step.laid.back].concat(), removed: removed.clone() };
             let tls = self.certificates.of_pool(index);
-            self.monitor.borrow_mut().follow(index, &pool, &turnover, &tls);
+            self.monitor.borrow_mut().follow(index, (&pool, &step.ring), &turnover, &tls);
             self.note_gone(index, &turnover);
             let (ring, outdates_links) = (Arc::clone(&step.ring), step.outdates_links);
             let anew = anew.as_slice().into();
@@ -232,21 +233,24 @@ impl Control {
 }
 
 impl Step {
-    fn new(mut laid: Laid, running: &[Arc<Pool>]) -> Self {
+    fn new(laid: Laid, running: &[Arc<Pool>], rings: &[Arc<Ring>]) -> Self {
         let old = running.get(laid.index);
-        let change = match (old, laid.from) {
-            (_, None) => PoolChange::removed(&laid.pool),
-            (Some(old), _) if old.shard_count() > 0 => PoolChange::between(old, &laid.pool),
+        let mut pool = laid.pool.clone();
+        if let Some(old) = old {
+            pool.redis_db = old.redis_db;
+        }
+        let (pool, ring) = (Arc::new(pool), Arc::new(Ring::new(&laid.pool)));
+        let change = match old {
+            _ if laid.from.is_none() => PoolChange::removed(&laid.pool),
+            Some(old) if old.shard_count() > 0 => {
+                let before = (&**old, &*rings[laid.index]);
+                PoolChange::between(before, (&laid.pool, &ring))
+            }
             _ => PoolChange::added(&laid.pool),
         };
-        if let Some(old) = old {
-            laid.pool.redis_db = old.redis_db;
-        }
         let outdates_links = old.is_some_and(|old| {
             change.kind == Kind::Stayed && how_to_speak(old) != how_to_speak(&laid.pool)
         });
-        let pool = Arc::new(laid.pool.clone());
-        let ring = Arc::new(Ring::new(&pool));
         Self { laid, change, pool, ring, outdates_links }
     }
 }

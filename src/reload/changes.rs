@@ -53,8 +53,8 @@ impl PoolChange {
         Self { name: pool.name.clone(), kind: Kind::Removed, ..Self::default() }
     }
 
-    /// A pool that stays: `new` has its servers in the places that they have in `old`.
-    pub fn between(old: &Pool, new: &Pool) -> Self {
+    /// A pool that stays, with its rings: `new` has its servers in the places that they have in `old`.
+    pub fn between((old, old_ring): (&Pool, &Ring), (new, new_ring): (&Pool, &Ring)) -> Self {
         let mut change = Self { name: new.name.clone(), ..Self::default() };
         change.keys = differing(old, new);
         change.needs_restart =
@@ -66,7 +66,7 @@ impl PoolChange {
             let is_same = |&index: &usize| old.servers[index].address == new.servers[index].address;
             let same: Vec<Option<usize>> =
                 (0..old.servers.len()).map(|index| Some(index).filter(is_same)).collect();
-            change.moves = moves::between(&Ring::new(old), &Ring::new(new), &same);
+            change.moves = moves::between(old_ring, new_ring, &same);
         }
         change
     }
@@ -188,6 +188,10 @@ mod tests {
         pools.remove(0)
     }
 
+    fn between(old: &Pool, new: &Pool) -> PoolChange {
+        PoolChange::between((old, &Ring::new(old)), (new, &Ring::new(new)))
+    }
+
     #[test]
     fn what_changed_is_told_with_the_share_that_moves() {
         let old = pool("    - h:1:1 a\n    - h:2:1 b\n", "  distribution: rendezvous\n");
@@ -195,7 +199,7 @@ mod tests {
             "    - h:1:3 a\n    - h:2:1 b\n",
             "  distribution: rendezvous\n  timeout: 5\n  backlog: 9\n",
         );
-        let change = PoolChange::between(&old, &new);
+        let change = between(&old, &new);
         assert_eq!(
             change.to_string(),
             "pool p: altered: a 1 → 3; changed: timeout, backlog; 25.0 % of its keys move"
@@ -204,10 +208,10 @@ mod tests {
         assert_eq!(change.moves.unwrap().each.len(), 1, "from b to a");
         new = old.clone();
         new.servers[1].is_removed = true;
-        let change = PoolChange::between(&old, &new);
+        let change = between(&old, &new);
         assert_eq!(change.removed, ["b (h:2)"]);
         let moves = change.moves.unwrap();
         assert!((moves.share() - 0.5).abs() < 0.01, "{moves:?}");
-        assert!(!PoolChange::between(&old, &old).is_any());
+        assert!(!between(&old, &old).is_any());
     }
 }

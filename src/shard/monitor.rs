@@ -28,6 +28,7 @@ use super::pool_judge::PoolJudge;
 use super::rejoin::{News, Returns};
 use crate::admin::counters::HealthCounters;
 use crate::config::{Address, Config, Pool, Server};
+use crate::route::Ring;
 use crate::tls::keeper::{Certificates, InForce};
 use crate::worker::Shared;
 
@@ -56,6 +57,8 @@ struct Watched {
 }
 
 struct Shard {
+    /// Its name, as fields of the log and metrics have it.
+    name: String,
     /// As an operator finds it in the configuration.
     label: String,
     nudge: Arc<Notify>,
@@ -82,7 +85,7 @@ impl Monitor {
     pub fn new(config: &Config, certificates: &Certificates) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
         let (beat, beats) = mpsc::channel(BEATS_WAITING);
-        let (returns, news) = Returns::new(&Config { pools: Vec::new() });
+        let (returns, news) = Returns::new();
         let mut monitor = Self {
             returns,
             news: Some(news),
@@ -99,7 +102,8 @@ impl Monitor {
         };
         for (index, pool) in config.pools.iter().enumerate() {
             let tls = certificates.of_pool(index);
-            monitor.follow(index, &Arc::new(pool.clone()), &Turnover::default(), &tls);
+            let (pool, ring) = (Arc::new(pool.clone()), Arc::new(Ring::new(pool)));
+            monitor.follow(index, (&pool, &ring), &Turnover::default(), &tls);
         }
         monitor
     }
@@ -131,7 +135,7 @@ impl Monitor {
     pub fn follow(
         &mut self,
         index: usize,
-        config: &Arc<Pool>,
+        (config, ring): (&Arc<Pool>, &Arc<Ring>),
         turnover: &Turnover,
         tls: &Arc<InForce>,
     ) {
@@ -146,7 +150,7 @@ impl Monitor {
             shared.health_counters.store(self.counters());
         }
         self.doors.follow(index, config.servers.len(), anew, removed);
-        self.returns.follow(index, config, &[&anew[..], removed].concat());
+        self.returns.follow(index, (config, ring), &[&anew[..], removed].concat());
         let pool = &mut self.pools[index];
         pool.judge.follow(rules, config.servers.len(), now);
         anew.iter().for_each(|&shard| pool.judge.begin_anew(shard, rules, now));
@@ -157,6 +161,7 @@ impl Monitor {
                 pool.shards.push(Shard::default());
             }
             let shard = &mut pool.shards[place];
+            shard.name = server.name.clone();
             shard.label = label(server);
             let target = Target::new((index, place), config, server, Arc::clone(tls));
             shard.aim((!server.is_removed).then_some(target), anew.contains(&place));
@@ -297,17 +302,18 @@ impl Monitor {
 
 impl Watched {
     fn log(&self, change: &Change) {
-        let (shard, pool) = (&*self.shards[change.shard].label, &*self.name);
+        let Shard { name, label, .. } = &self.shards[change.shard];
+        let (shard, pool) = (&**name, &*self.name);
         let cause = &*change.cause;
         match change.to {
             State::Live | State::Returning => {
-                info!(pool, shard, cause, "shard {shard} of pool {pool} readmitted after {cause}");
+                info!(pool, shard, cause, "shard {label} of pool {pool} readmitted after {cause}");
             }
             State::Down => {
-                warn!(pool, shard, cause, "shard {shard} of pool {pool} down after {cause}");
+                warn!(pool, shard, cause, "shard {label} of pool {pool} down after {cause}");
             }
             State::Ejected => {
-                warn!(pool, shard, cause, "shard {shard} of pool {pool} ejected after {cause}");
+                warn!(pool, shard, cause, "shard {label} of pool {pool} ejected after {cause}");
             }
             // A reload tells of it.
             State::Removed => {}
@@ -328,7 +334,7 @@ impl Watched {
             let (label, pool) = (&*shard.label, &*self.name);
             info!(
                 pool,
-                shard = label,
+                shard = shard.name,
                 cause = news,
                 "shard {label} of pool {pool} still out: {news}"
             );
@@ -340,7 +346,15 @@ impl Watched {
 impl Default for Shard {
     fn default() -> Self {
         let (nudge, label) = (Arc::default(), String::new());
-        Self { label, nudge, heard: None, target: None, heartbeat: None, serials: 0 }
+        Self {
+            name: String::new(),
+            label,
+            nudge,
+            heard: None,
+            target: None,
+            heartbeat: None,
+            serials: 0,
+        }
     }
 }
 

@@ -136,7 +136,7 @@ impl Guard {
         let is_sent = link.socket.is_some() && !link.wants_write && link.unsent > 0;
         let in_flight = link.in_flight.len();
         if let Some(youngest) = link.in_flight.back_mut()
-            && youngest.part == Part::Whole
+            && matches!(youngest.part, Part::Whole | Part::Measured(_))
             && is_sent
             && !self.is_on
         {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Worker, pairing};
 use crate::client::session::Pause;
+use crate::hotkeys::big::BIG;
 use crate::outbox::SpareBuffers;
 use crate::reply::slots::Frame;
 use crate::resp::write::error_frame;
@@ -62,6 +63,23 @@ impl Worker {
         shard: usize,
         request: Frame<'_>,
     ) {
+        if request.bytes().len() >= BIG {
+            return self.send_big(session, sequence, part, shard, request);
+        }
+        self.send_with(session, sequence, part, shard, |link, spare| link.queue(request, spare));
+    }
+
+    /// Sends a large request, whose key is worth to be known.
+    #[inline(never)]
+    fn send_big(
+        &mut self,
+        session: u32,
+        sequence: u32,
+        part: Part,
+        shard: usize,
+        request: Frame<'_>,
+    ) {
+        self.note_big_request(session, request.bytes());
         self.send_with(session, sequence, part, shard, |link, spare| link.queue(request, spare));
     }
 

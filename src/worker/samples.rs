@@ -178,8 +178,9 @@ fn mark(link: &mut Link, sample: &Sample, place: usize, parts: &mut Slab<Sampled
     };
     let mut marked = 0;
     for pending in link.in_flight.iter_mut().rev().take_while(its) {
-        // What CLIENT ID answers on a link is looked for there.
-        if !matches!(pending.part, Part::ClientId | Part::Unclaimed | Part::TimedOut) {
+        // What CLIENT ID answers on a link is looked for there, and so is what other parts say.
+        let is_common = matches!(pending.part, Part::Whole | Part::Of(_) | Part::Measured(_));
+        if is_common || matches!(pending.part, Part::Ticket(_)) {
             let part = SampledPart { part: pending.part, sample: place, pool, shard };
             pending.part = Part::Sampled(parts.insert(part) as u16);
             marked += 1;

@@ -11,6 +11,7 @@ use super::{ClientPlace, Worker};
 use crate::client::origin::Origin;
 use crate::client::session::{Pause, Session, Special};
 use crate::client::strangers::STRANGERS_INPUT;
+use crate::hotkeys::big::BIG;
 use crate::outbox::WRITE_THROUGH;
 use crate::reply::slots::Frame;
 use crate::shard::link::{Part, Pending};
@@ -250,9 +251,17 @@ impl Worker {
             return self.deliver_late(pending, &frame);
         }
         match pending.part {
+            Part::Whole if frame.bytes().len() >= BIG => self.deliver_big(pending, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
             part => self.deliver_part(pending, part, frame),
         }
+    }
+
+    /// A large reply: which key it is of is worth to be known.
+    #[inline(never)]
+    fn deliver_big(&mut self, pending: Pending, frame: Frame<'_>) {
+        self.note_big_reply(frame.bytes().len());
+        self.answer(pending.session, pending.sequence, frame);
     }
 
     /// A reply for a session that is over.
@@ -342,7 +351,7 @@ impl Worker {
             Part::ClientId => self.client_id_told(pending.sequence, frame),
             Part::Whole => self.answer(pending.session, pending.sequence, frame),
             Part::Measured(place) => {
-                self.measured(place, pending, &frame);
+                self.measured(place, pending, frame.bytes().len());
                 self.answer(pending.session, pending.sequence, frame);
             }
         }

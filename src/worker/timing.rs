@@ -77,6 +77,7 @@ impl Worker {
     /// Replies were read from link `number` just now.
     pub(super) fn begin_tally(&mut self, number: u32) -> Tally {
         self.clock.refresh();
+        self.hotkeys.replying = number;
         let (now, link) = (self.clock.micros(), &self.links[number as usize]);
         self.turn_began.get_or_insert(now);
         Tally {

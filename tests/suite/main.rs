@@ -34,6 +34,7 @@ mod proxied;
 mod pubsub;
 mod real_clients;
 mod rejoin;
+mod reload;
 mod scripts;
 mod sessions;
 mod tls;

@@ -178,6 +178,18 @@ pub const METRICS: &[Metric] = &[
         From::Process(|process| process.workers as f64),
     ),
     Metric::new(
+        "circlet_config_reloads_total",
+        Grows,
+        "Reloads of the configuration, those that changed nothing included",
+        From::Process(|process| process.reloads as f64),
+    ),
+    Metric::new(
+        "circlet_config_reloads_refused_total",
+        Grows,
+        "Reloads of a configuration that did not do, so that the old one stayed",
+        From::Process(|process| process.reloads_refused as f64),
+    ),
+    Metric::new(
         "circlet_return_seconds",
         Histogram,
         "From when replies were read to when all clients were written to that got one, by turn of \
@@ -201,6 +213,13 @@ pub const METRICS: &[Metric] = &[
         Grows,
         "How often keys moved because a shard went out or came back",
         From::Pool(|pool| f64::from(pool.moves)),
+    ),
+    Metric::new(
+        "circlet_pool_hottest_key_ratio",
+        Gauge,
+        "The share of the hottest key in the commands of the pool that have keys, from 0 to 1, of \
+         late and by looking at some; PROXY HOTKEYS tells which key",
+        From::Pool(|pool| pool.hottest),
     ),
     Metric::new(
         "circlet_client_connections",
@@ -314,6 +333,13 @@ pub const METRICS: &[Metric] = &[
         Gauge,
         "The part of all keys that the shard has now, from 0 to 1",
         From::Shard(|shard| shard.ring_share),
+    ),
+    Metric::new(
+        "circlet_shard_hottest_key_ratio",
+        Gauge,
+        "The share of the shard's hottest key in all keys that it is asked for, from 0 to 1, of \
+         late and by looking at some commands",
+        From::Shard(|shard| shard.hottest),
     ),
     Metric::new(
         "circlet_shard_ejections_total",

@@ -10,6 +10,7 @@ use crate::admin::counters::{HealthCounters, PoolCounters, ShardCounters, Worker
 use crate::admin::histogram::Distribution;
 use crate::command::Family;
 use crate::config::Pool;
+use crate::hotkeys::{self, report::PoolReport};
 use crate::shard::health::{ShardHealth, State};
 use crate::worker::{Shared, Worker};
 
@@ -32,6 +33,8 @@ pub struct PoolReading {
     pub moves: u32,
     /// The shards of the configuration, in the order of their indices.
     pub shards: Vec<ShardReading>,
+    /// The share of the hottest key in the pool's commands that have keys, between 0 and 1.
+    pub hottest: f64,
     index: usize,
     workers: Arc<[Arc<WorkerCounters>]>,
 }
@@ -45,6 +48,8 @@ pub struct ShardReading {
     pub health: ShardHealth,
     /// The part of all keys that it has now, between 0 and 1.
     pub ring_share: f64,
+    /// The share of its hottest key in all keys that it is asked for, between 0 and 1.
+    pub hottest: f64,
     /// How often it went out.
     pub ejections: u64,
     /// How often it came back.
@@ -80,7 +85,12 @@ pub async fn read(shared: &Shared) -> Option<Reading> {
     let pools = pools
         .filter(|(_, facts)| facts.config.shard_count() > 0)
         .map(|(index, facts)| PoolReading::new(index, facts, &health, &workers));
-    Some(Reading { process, pools: pools.collect(), workers })
+    let mut pools: Vec<PoolReading> = pools.collect();
+    let keys = timeout(PATIENCE, hotkeys::report::ask(shared, None)).await.ok()?;
+    for pool in &mut pools {
+        keys.get(pool.index).into_iter().for_each(|keys| pool.take_hottest(keys));
+    }
+    Some(Reading { process, pools, workers })
 }
 
 impl Worker {
@@ -120,6 +130,7 @@ impl PoolReading {
             name: facts.config.servers[shard].name.clone(),
             health: state,
             ring_share,
+            hottest: 0.0,
             ejections: health.ejections(index, shard),
             readmissions: health.readmissions(index, shard),
             ejected_at: health.server_ejected_at(index, shard),
@@ -129,9 +140,17 @@ impl PoolReading {
         Self {
             shards: shards.collect(),
             moves: facts.moves,
+            hottest: 0.0,
             index,
             workers: Arc::clone(workers),
             config: facts.config,
+        }
+    }
+
+    fn take_hottest(&mut self, keys: &PoolReport) {
+        self.hottest = keys.hottest();
+        for shard in &mut self.shards {
+            shard.hottest = keys.hottest_of_shards.get(shard.place.1).copied().unwrap_or_default();
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod fleet;
 mod json;
+mod lately;
 mod portion;
 mod shown;
 mod stand_ins;

@@ -10,13 +10,13 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use super::fleet::{self, Drawn, Shard};
+use super::lately::Lately;
 use super::portion::{PoolPortion, Portion, Totals};
 use super::stand_ins::Found;
 use super::{json, shown};
 use crate::admin::web::{Page, query};
 use crate::client::roll::{self, Order};
 use crate::config::{Address, Listen};
-use crate::hotkeys::report::{self, PoolReport};
 use crate::worker::Shared;
 
 #[derive(Serialize)]
@@ -28,8 +28,8 @@ struct Document {
     pool: Described,
     shards: Vec<Shard>,
     ring: Option<Drawn>,
-    hot_keys: Vec<HotKey>,
-    big_keys: Vec<BigKey>,
+    #[serde(flatten)]
+    lately: Lately,
     clients: Vec<Client>,
 }
 
@@ -54,26 +54,6 @@ struct Described {
     ejects: bool,
     #[serde(flatten)]
     totals: Totals,
-}
-
-#[derive(Serialize)]
-struct HotKey {
-    key: String,
-    /// The shard's name.
-    shard: Option<String>,
-    /// Commands a second.
-    rate: f64,
-    /// The part of the pool's commands that are for it.
-    share: f64,
-}
-
-#[derive(Serialize)]
-struct BigKey {
-    key: String,
-    shard: Option<String>,
-    /// Bytes of its largest transfer lately.
-    largest: usize,
-    command: &'static str,
 }
 
 #[derive(Serialize)]
@@ -110,10 +90,10 @@ pub async fn answer(shared: &Shared, found: &Arc<Found>, query: &str) -> Page {
     };
     portions.filter_map(|portion| portion.pool).for_each(|portion| pool.add(portion));
     let (process, found) = (Process::of(shared), Arc::clone(found));
-    let keys = report::ask(shared, Some(pool.index)).await.pop();
+    let lately = Lately::of(shared, pool.index, &pool.config.name).await;
     // Rings may be built for it, which takes a while: elsewhere, lest heartbeats wait.
     let built = tokio::task::spawn_blocking(move || {
-        json::page(StatusCode::OK, &Document::of(process, pools, pool, order, keys, &found))
+        json::page(StatusCode::OK, &Document::of(process, pools, pool, order, lately, &found))
     });
     let failed = |_| json::fault(StatusCode::SERVICE_UNAVAILABLE, "circlet is about to end");
     built.await.unwrap_or_else(failed)
@@ -125,24 +105,17 @@ impl Document {
         pools: Vec<String>,
         mut pool: PoolPortion,
         order: Order,
-        keys: Option<PoolReport>,
+        lately: Lately,
         found: &Found,
     ) -> Self {
         let clients = roll::first(std::mem::take(&mut pool.clients), order, MOST_CLIENTS);
-        let (hot, big) = keys.map(|keys| (keys.hot, keys.big)).unwrap_or_default();
         Self {
             process,
             pools,
             pool: Described::of(&pool),
             shards: fleet::shards(&pool, found.of(&pool)),
             ring: Drawn::of(&pool.ring),
-            hot_keys: hot
-                .into_iter()
-                .filter(|key| key.share >= WORTH_A_LINE)
-                .take(MOST_KEYS)
-                .map(HotKey::from)
-                .collect(),
-            big_keys: big.into_iter().take(MOST_KEYS).map(BigKey::from).collect(),
+            lately,
             clients: clients.into_iter().map(Client::from).collect(),
         }
     }
@@ -185,21 +158,6 @@ fn address(listen: &Listen) -> String {
     }
 }
 
-impl From<report::HotKey> for HotKey {
-    fn from(key: report::HotKey) -> Self {
-        let shard = key.shard.as_deref().map(str::to_owned);
-        Self { key: shown(&key.key.shown()), shard, rate: key.rate, share: key.share }
-    }
-}
-
-impl From<report::BigKey> for BigKey {
-    fn from(key: report::BigKey) -> Self {
-        let shard = key.shard.as_deref().map(str::to_owned);
-        let (largest, command) = (key.largest, key.command);
-        Self { key: shown(&key.key.shown()), shard, largest, command }
-    }
-}
-
 impl From<roll::Client> for Client {
     fn from(client: roll::Client) -> Self {
         Self {
@@ -220,6 +178,3 @@ impl From<roll::Client> for Client {
 
 /// More than anybody reads; the others are counted.
 const MOST_CLIENTS: usize = 200;
-const MOST_KEYS: usize = 10;
-/// A key with a smaller share of the commands than a five hundredth does not stand out.
-const WORTH_A_LINE: f64 = 0.002;

@@ -22,7 +22,7 @@ pub(super) const BIGKEYS: Subcommand = Subcommand {
     help: &[
         "BIGKEYS [COUNT <count>] [RESET]",
         "    The keys of this pool with the largest commands and replies of the last 15 minutes, in",
-        "    bytes, as far as they were among those looked at. RESET as for HOTKEYS.",
+        "    bytes. RESET as for HOTKEYS.",
     ],
     answer: |worker, number, request| answer(worker, number, request, big),
 };

@@ -11,7 +11,7 @@ use super::bounds;
 use super::course::Course;
 use super::crew::Crew;
 use super::suspicion::Why;
-use crate::config::{Config, Distribution, Pool, Rejoin};
+use crate::config::{Distribution, Pool, Rejoin};
 use crate::route::ring::{ALL, NOTHING, Ring, Share};
 use crate::shard::health::{Change, ShardHealth, State};
 use crate::worker::Shared;
@@ -70,11 +70,10 @@ struct Return {
 
 impl Returns {
     /// None, and where they will tell of themselves.
-    pub fn new(config: &Config) -> (Self, mpsc::UnboundedReceiver<News>) {
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<News>) {
         let (news, told) = mpsc::unbounded_channel();
-        let of_pool = |pool: &Pool| OfPool::new(Arc::new(pool.clone()));
-        let pools = config.pools.iter().map(of_pool).collect();
-        (Self { pools, shared: None, news, tasks: JoinSet::new(), serial: 0 }, told)
+        let (pools, tasks) = (Vec::new(), JoinSet::new());
+        (Self { pools, shared: None, news, tasks, serial: 0 }, told)
     }
 
     /// The workers, without which nothing can be done about keys written elsewhere.
@@ -102,13 +101,18 @@ impl Returns {
 
     /// Goes on by a pool's new configuration, in which the shards in `others` are gone or new. A
     /// return under way begins again from its records.
-    pub fn follow(&mut self, pool: usize, settings: &Arc<Pool>, others: &[usize]) {
+    pub fn follow(
+        &mut self,
+        pool: usize,
+        (settings, ring): (&Arc<Pool>, &Arc<Ring>),
+        others: &[usize],
+    ) {
         if pool == self.pools.len() {
-            self.pools.push(OfPool::new(Arc::clone(settings)));
+            self.pools.push(OfPool::new(Arc::clone(settings), Arc::clone(ring)));
         } else {
             let of_pool = &mut self.pools[pool];
             of_pool.settings = Arc::clone(settings);
-            of_pool.ring = Arc::new(Ring::new(settings));
+            of_pool.ring = Arc::clone(ring);
             of_pool.waiting.retain(|one| !others.contains(&one.shard));
             if let Some(shared) = &self.shared {
                 others.iter().for_each(|&home| shared.suspicions.settle(pool, home, u64::MAX));
@@ -230,9 +234,9 @@ impl Returns {
 }
 
 impl OfPool {
-    fn new(settings: Arc<Pool>) -> Self {
+    fn new(settings: Arc<Pool>, ring: Arc<Ring>) -> Self {
         Self {
-            ring: Arc::new(Ring::new(&settings)),
+            ring,
             waiting: Vec::new(),
             running: None,
             shares: Arc::new(Mutex::new(vec![ALL; settings.servers.len()])),

@@ -32,7 +32,7 @@ fn every_request_is_a_line_where_every_one_is_sampled() {
     let (proxy, folder) = with_access_log(&servers, "1", NEVER);
     let path = folder.path().join("access.log");
     let mut client = proxy.client();
-    let keys: Vec<String> = (0..50).map(|key| format!("key{key}")).collect();
+    let keys: Vec<String> = (0..50).map(|key| format!("{key}: a key of its own")).collect();
     let mget: Vec<&str> = ["MGET"].into_iter().chain(keys.iter().map(String::as_str)).collect();
     client.pipeline(&[
         vec!["SET", "key1", "12345"],

@@ -46,7 +46,7 @@ fn json_lines_have_fields_of_their_own_for_pool_shard_and_cause() {
             line["message"].as_str().is_some_and(|text| text.contains(message))
         })
     };
-    let message = "shard one of pool alpha down after";
+    let message = "of pool alpha down after";
     eventually(message, || find(message).is_some());
     let line = find(message).expect("it is there");
     let fields = (&line["pool"], &line["shard"], &line["level"]);

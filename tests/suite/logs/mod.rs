@@ -4,6 +4,8 @@ mod access;
 mod errors;
 mod log;
 mod slow;
+#[cfg(feature = "otel")]
+mod spans;
 
 use crate::harness::{Circlet, Proxy, Reply, pool_yaml};
 

@@ -68,6 +68,7 @@ function show(state) {
   clients.show(state, course);
   showKeys(state);
   showSlow(state);
+  showErrors(state);
 }
 
 // Everything whose course is shown.
@@ -139,19 +140,34 @@ function each(rate) {
 }
 
 function showKeys({ hot_keys: hot, big_keys: big, shards }) {
-  const where = (name) => named(shards, shards.findIndex((shard) => shard.name === name));
   table(at("hot-keys"), "No key was asked for lately.", ["Hot key", "Shard", "Share", "Per second"], hot.map((key) => [
-    code(key.key), where(key.shard), percent(key.share), count(key.rate),
+    code(key.key), whose(shards, key.shard), percent(key.share), count(key.rate),
   ]));
   table(at("big-keys"), "", ["Big key", "Shard", "Command", "Largest"], big.map((key) => [
-    code(key.key), where(key.shard), code(key.command), bytes(key.largest),
+    code(key.key), whose(shards, key.shard), code(key.command), bytes(key.largest),
   ]));
 }
 
-function showSlow({ slow_commands: commands = [], shards }) {
-  table(at("slow-commands"), "No command was slow.", ["Command", "Shard", "Took", "Ago"], commands.map((command) => [
-    code(command.command), named(shards, command.shard), latency(command.took), span(command.ago),
+function showSlow({ slow, shards }) {
+  table(at("slow-commands"), "No request was slow.", ["Request", "Shard", "Took", "Ago"], slow.map((request) => [
+    code(request.command), whose(shards, request.shard),
+    noted(latency(request.total), `queued ${latency(request.queued)}`), span(request.ago),
   ]));
+}
+
+function showErrors({ told, shards }) {
+  const cause = (record) => [record.command.replace("|", " "), record.why, record.cause].filter((part) => part).join(", ");
+  table(at("errors"), "Nobody was told of an error.", ["Error and cause", "Shard", "Times", "Ago"], told.map((record) => [
+    noted(record.error, cause(record)), whose(shards, record.shard), count(record.count), span(record.ago),
+  ]));
+}
+
+function noted(text, note) {
+  return el("div", {}, text, el("small", {}, note));
+}
+
+function whose(shards, name) {
+  return name ? named(shards, shards.findIndex((shard) => shard.name === name)) : "";
 }
 
 function code(text) {
@@ -162,7 +178,7 @@ function code(text) {
 function table(place, empty, names, lines) {
   place.className = lines.length > 0 ? "" : "quiet";
   if (lines.length === 0) return say(place, empty);
-  const cells = (kind, texts) => texts.map((text, index) => el(kind, { class: index > 1 ? "number" : null, scope: kind === "th" ? "col" : null }, text));
+  const cells = (kind, texts) => texts.map((text, index) => el(kind, { class: index > 1 ? "number" : null, scope: kind === "th" ? "col" : null, "data-label": index > 1 ? names[index] : null }, text));
   place.replaceChildren(el("table", { class: "list" },
     el("thead", {}, el("tr", {}, cells("th", names))),
     el("tbody", {}, lines.map((line) => el("tr", {}, cells("td", line))))));
