@@ -109,7 +109,7 @@ impl Stream {
         let mut rates: Vec<f64> = self.exact.values().map(|all| all / self.seconds).collect();
         rates.sort_by(|one, other| other.total_cmp(one));
         let least = rates[count - 1] * 0.9;
-        self.report().hot[..count].iter().filter(|told| self.rate(told) >= least).count()
+        self.report().hot.iter().take(count).filter(|told| self.rate(told) >= least).count()
     }
 
     fn figures(&self) -> Figures {
