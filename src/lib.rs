@@ -40,9 +40,11 @@
 //! | [`outbox`], [`socket`], [`tcp`] | bytes that wait to be written, and what they are written to |
 //! | [`tls`], [`secret`] | TLS on both sides, certificates read again; what is shown nowhere |
 //! | [`config`] | nutcracker.yml, TOML, settings, flags |
+//! | [`reload`] | another configuration while circlet serves: what changes, in which order |
 //! | [`journal`] | what is written down of single requests: slow log, access log, last errors |
 //! | [`admin`] | counters, the stats port, log, signals, the process |
 //! | [`compare`], [`survey`] | `circlet compare`; how the command line asks servers that run |
+//! | [`commandline`] | `circlet explain`, `ring`, `diff` and `top` |
 //! | [`explain`] | why a key lives where it does, and how keys are shared out, as named values |
 //! | [`upgrade`] | the end of a process without harm to its clients, and the change to another one |
 //! | [`hotkeys`] | which keys are asked for most, and which are big, by looking at some commands |
@@ -86,6 +88,7 @@ pub mod access;
 pub mod admin;
 pub mod client;
 pub mod command;
+pub mod commandline;
 pub mod compare;
 pub mod config;
 pub mod demo;
@@ -94,6 +97,7 @@ pub mod hotkeys;
 pub mod journal;
 pub mod manual;
 pub mod outbox;
+pub mod reload;
 pub mod reply;
 pub mod resp;
 pub mod route;

@@ -12,12 +12,12 @@ use circlet::admin::process::{Detached, PidFile, detach};
 use circlet::admin::signals::{End, Signals};
 use circlet::admin::web::{Names, Site};
 use circlet::admin::{self, process::raise_open_files};
-use circlet::compare;
 use circlet::config::flags::{self, Action, Flags};
 use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
 use circlet::manual;
+use circlet::reload::{Read, Reloader, Source};
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
@@ -27,6 +27,7 @@ use circlet::upgrade::inherited::Inherited;
 use circlet::upgrade::retire::{self, Patience};
 use circlet::upgrade::systemd;
 use circlet::upgrade::take_over::{Predecessor, take_over};
+use circlet::{commandline, compare};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
@@ -53,6 +54,10 @@ fn main() -> ExitCode {
         Action::Check(file) => check(file),
         Action::Demo => demo(),
         Action::Compare(options) => compare(options),
+        Action::Tool(tool) => match commandline::run(tool) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => fail(&reason),
+        },
         Action::Completions(shell) => print(&manual::completions(*shell)),
         Action::ManualPage => print(&manual::page()),
         Action::TestConf | Action::Serve => with_settings(&flags),
@@ -107,16 +112,35 @@ fn with_settings(flags: &Flags) -> ExitCode {
     if flags.mbuf_size {
         eprintln!("circlet: option -m has no effect, circlet has no mbufs");
     }
-    let config = if flags.servers.is_empty() {
-        config::load(&settings.conf_file)
-    } else {
-        config::from_servers(&flags.servers)
-    };
+    let config = load(flags, &settings);
     match (&flags.action, config) {
         (Action::TestConf, config) => test_conf(flags, &settings, config),
-        (_, Ok(config)) => start(config, settings, flags.servers.is_empty()),
+        (_, Ok(config)) => start(config, settings, flags, environment),
         (_, Err(faults)) => fail(&faults),
     }
+}
+
+/// The pools, from where the process is told to take them.
+fn load(flags: &Flags, settings: &Settings) -> Result<Config, Faults> {
+    match flags.servers.is_empty() {
+        true => config::load(&settings.conf_file),
+        false => config::from_servers(&flags.servers),
+    }
+}
+
+/// What a reload takes over: the pools as they are written now, and what is written of the process's
+/// settings that it cannot take over.
+fn source(flags: Flags, environment: HashMap<String, String>, running: Settings) -> Arc<Source> {
+    Arc::new(move || {
+        let file = flags.settings_file.as_deref();
+        let written = Settings::resolve(file, &environment, &flags.settings);
+        let written = written.map_err(|faults| faults.to_string())?;
+        let config = load(&flags, &running).map_err(|faults| faults.to_string())?;
+        for warning in warnings(&config, config_file(flags.servers.is_empty(), &running)) {
+            tracing::warn!("{warning}");
+        }
+        Ok(Read { config, needs_restart: running.differences(&written) })
+    })
 }
 
 /// twemproxy's sentence, and then what twemproxy does not say.
@@ -141,7 +165,12 @@ fn test_conf(flags: &Flags, settings: &Settings, config: Result<Config, Faults>)
     }
 }
 
-fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
+fn start(
+    config: Config,
+    settings: Settings,
+    flags: &Flags,
+    environment: HashMap<String, String>,
+) -> ExitCode {
     // Before going into the background, so that a log that cannot be opened is told here.
     let file = settings.log_file.as_deref();
     let logging = match Logging::start(
@@ -163,7 +192,9 @@ fn start(config: Config, settings: Settings, has_file: bool) -> ExitCode {
             Err(error) => return fail(&format!("cannot go into the background: {error}")),
         }
     }
-    match run(config, settings, has_file, logging) {
+    let source = source(flags.clone(), environment, settings.clone());
+    let has_file = flags.servers.is_empty();
+    match run(config, settings, has_file, logging, source) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -178,6 +209,7 @@ fn run(
     settings: Settings,
     has_file: bool,
     logging: &'static Logging,
+    source: Arc<Source>,
 ) -> Result<(), String> {
     // While there is one thread: this changes the environment.
     let mut inherited = systemd::sockets()?;
@@ -188,8 +220,8 @@ fn run(
     for warning in warnings(&config, config_file(has_file, &settings)) {
         tracing::warn!("{warning}");
     }
-    let served =
-        runtime.block_on(serve(config, settings, logging, signals, inherited, predecessor));
+    let proxy = serve(config, settings, logging, signals, inherited, predecessor, source);
+    let served = runtime.block_on(proxy);
     // A name that is being resolved holds a thread for as long as the resolver likes.
     runtime.shutdown_background();
     served
@@ -229,6 +261,7 @@ async fn serve(
     mut signals: Signals,
     mut inherited: Inherited,
     predecessor: Option<Predecessor>,
+    source: Arc<Source>,
 ) -> Result<(), String> {
     let options = Options {
         threads: settings.threads,
@@ -239,10 +272,8 @@ async fn serve(
     let server = Server::start_with(config, options, &mut inherited);
     let server = server.map_err(|error| error.to_string())?;
     let (shared, local) = (server.shared(), LocalSet::new());
-    let journal = &settings.journal;
-    shared
-        .set_journal(journal)
-        .map_err(|error| format!("cannot open the access log {:?}: {error}", journal.access_log))?;
+    let reloader = server.reloader(source);
+    shared.set_journal(&settings.journal)?;
     local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);
     let stats = admin::stats::listen(address, &mut inherited).await?;
@@ -252,7 +283,8 @@ async fn serve(
     if let Some(address) = &settings.admin_addr {
         let admin = admin::web::listen(address, &mut inherited).await?;
         let entered = retire::enter(&shared, &admin)?;
-        let site = Site::new(&server, Names::new(address, &settings.admin_names));
+        let site =
+            Site::new(&server, Names::new(address, &settings.admin_names), Some(reloader.clone()));
         let admin = admin::web::serve(admin, site);
         local.spawn_local(retire::until_handed_over(entered, admin));
     }
@@ -272,7 +304,7 @@ async fn serve(
         local.spawn_local(predecessor.relieve(Arc::clone(&shared.gate)));
     }
     local.spawn_local(systemd::feed_watchdog());
-    let ended = ended(logging, &mut signals, &server, settings.patience);
+    let ended = ended(logging, &mut signals, &server, settings.patience, Some(reloader));
     local.run_until(server.run(ended)).await;
     tracing::info!("done");
     Ok(())
@@ -284,12 +316,22 @@ fn ended<'a>(
     signals: &'a mut Signals,
     server: &Server,
     patience: Patience,
+    reloader: Option<Reloader>,
 ) -> impl Future<Output = ()> + use<'a> {
     let (shared, certificates) = (server.shared(), server.certificates());
-    let journal = Arc::clone(&shared);
+    let has_files = Arc::clone(&shared);
     let reload = move || {
-        journal.journal.reopen();
+        systemd::reloading();
+        has_files.journal.reopen();
         certificates.reload();
+        match reloader.clone() {
+            Some(reloader) => drop(tokio::spawn(async move {
+                // Whoever reads the log is told.
+                let _ = reloader.reload("SIGHUP").await;
+                systemd::serving();
+            })),
+            None => systemd::serving(),
+        }
     };
     async move {
         let end = tokio::select! {
@@ -326,10 +368,10 @@ fn show(logging: &Logging) -> Result<(), String> {
             Server::start(config, Options::default()).map_err(|error| error.to_string())?;
         let listener = admin::web::listen(&demo.admin_address(), &mut Inherited::default()).await?;
         let local = LocalSet::new();
-        let site = Site::new(&server, Names::default());
+        let site = Site::new(&server, Names::default(), None);
         local.spawn_local(admin::web::serve(listener, site));
         print(&demo.greeting());
-        let ended = ended(logging, &mut signals, &server, Patience::default());
+        let ended = ended(logging, &mut signals, &server, Patience::default(), None);
         local.run_until(server.run(ended)).await;
         Ok(())
     })

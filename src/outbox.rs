@@ -80,6 +80,11 @@ impl Outbox {
         self.large.push_back(bytes);
     }
 
+    /// What was queued since all was written last, if none of it went another way.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        (!self.is_cut && self.large.is_empty()).then_some(&self.tail)
+    }
+
     /// What is queued next is the rest of something whose beginning went another way.
     pub(crate) fn cut(&mut self) {
         self.is_cut = true;

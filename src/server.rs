@@ -9,12 +9,12 @@
 //! The control thread serves no request. Workers share nothing but what they are told here.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::admin::counters::WorkerCounters;
@@ -23,6 +23,7 @@ use crate::admin::stats::StatsSource;
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
 use crate::hotkeys;
+use crate::reload::{Control, Order, Reloader, Source};
 use crate::route::ring::{Ring, Share};
 use crate::shard::health::{Failure, ShardHealth};
 use crate::shard::inquiry::Told;
@@ -47,6 +48,7 @@ pub struct Server {
     stats: StatsSource,
     shared: Arc<Shared>,
     options: Options,
+    orders: (UnboundedSender<Order>, UnboundedReceiver<Order>),
 }
 
 /// What the process decides for all pools.
@@ -134,15 +136,19 @@ impl Server {
             stats,
             shared,
             options,
+            orders: unbounded_channel(),
         };
+        let mut all_counters = Vec::with_capacity(inboxes.len());
         for (index, (messages, inbox)) in inboxes.into_iter().zip(outboxes).enumerate() {
             let counters = Arc::new(WorkerCounters::new(&shards));
-            server.stats.add_worker(Arc::clone(&counters));
+            all_counters.push(Arc::clone(&counters));
             let pools = server.pools.iter().cloned().zip(server.rings.iter().cloned()).collect();
             let (failures, shared) = (report.clone(), Arc::clone(&server.shared));
             let setup = Setup { index, pools, counters, failures, shared, inbox };
             server.workers.push(worker::start(setup, messages)?);
         }
+        let pools = server.pools.iter().enumerate().map(|(index, pool)| (index, &**pool));
+        server.stats.follow(pools, all_counters, server.monitor.counters());
         let samples = options.hotkeys_samples;
         server.shared.tell_all(move |worker| worker.hotkeys.begin(samples));
         Ok(server)
@@ -175,6 +181,11 @@ impl Server {
         Arc::clone(&self.shared)
     }
 
+    /// What has the running proxy take over another configuration; `source` says which.
+    pub fn reloader(&self, source: Arc<Source>) -> Reloader {
+        Reloader::new(source, self.orders.0.clone(), Arc::clone(&self.shared.reloads))
+    }
+
     /// What the stats port tells.
     pub fn stats(&self) -> StatsSource {
         self.stats.clone()
@@ -182,24 +193,44 @@ impl Server {
 
     /// Serves until `shutdown` completes, then ends all sessions and workers.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { pools, rings, listeners, certificates, workers, .. } = self;
-        let Self { mut monitor, failures, .. } = self;
+        let Self { pools, rings, listeners, certificates, workers, stats, shared, .. } = self;
+        let Self { mut monitor, failures, orders: (_, orders), .. } = self;
+        let told = monitor.take_told();
         let accepted = vec![0; pools.len()];
-        let (max_clients, shared) = (self.options.max_clients, Arc::clone(&self.shared));
-        let desk = Desk { pools, workers, accepted, next_id: 1, max_clients, shared };
-        let desk = Rc::new(RefCell::new(desk));
+        let (max_clients, held) = (self.options.max_clients, BTreeSet::new());
+        let desk = Desk {
+            pools,
+            rings,
+            workers,
+            accepted,
+            next_id: 1,
+            max_clients,
+            shared: Arc::clone(&shared),
+            held,
+        };
+        let control = Rc::new(Control {
+            desk: Rc::new(RefCell::new(desk)),
+            monitor: Rc::new(RefCell::new(monitor)),
+            posts: RefCell::default(),
+            certificates: Arc::clone(&certificates),
+            shared: Arc::clone(&shared),
+            stats,
+            gone: RefCell::default(),
+        });
+        let (desk, monitor) = (Rc::clone(&control.desk), Rc::clone(&control.monitor));
         let tasks = LocalSet::new();
         tasks.spawn_local(certificates.watch());
         for (pool, listener) in listeners {
-            tasks.spawn_local(accept(listener, pool, Rc::clone(&desk)));
+            tasks.spawn_local(control.open_post(pool, listener));
         }
-        tasks.spawn_local(memory::watch(self.options.max_memory, self.shared));
+        tasks.spawn_local(memory::watch(self.options.max_memory, shared));
         tasks.spawn_local(memory::give_back_after_peaks());
-        if let Some(told) = monitor.take_told() {
+        if let Some(told) = told {
             tasks.spawn_local(teach(told, Rc::clone(&desk)));
         }
-        let publish = |pool: usize, health| desk.borrow().publish(pool, health, &rings[pool]);
-        tasks.run_until(monitor.run(failures, publish, shutdown)).await;
+        tasks.spawn_local(Rc::clone(&control).serve(orders));
+        let publish = |pool: usize, health| desk.borrow().publish(pool, health);
+        tasks.run_until(Monitor::watch(&monitor, failures, publish, shutdown)).await;
         drop(tasks);
         for worker in desk.borrow_mut().workers.drain(..) {
             worker.stop();
@@ -208,8 +239,10 @@ impl Server {
 }
 
 /// Where connections are handed out and news go to all workers.
-struct Desk {
-    pools: Vec<Arc<Pool>>,
+pub(crate) struct Desk {
+    pub(crate) pools: Vec<Arc<Pool>>,
+    /// Of each pool, with all its shards in.
+    rings: Vec<Arc<Ring>>,
     workers: Vec<Handle>,
     /// Connections that each pool ever got.
     accepted: Vec<u64>,
@@ -217,16 +250,20 @@ struct Desk {
     /// Of all pools together; 0 is no limit.
     max_clients: u32,
     shared: Arc<Shared>,
+    /// Pools in the midst of a reload, of which nothing is published before it is done.
+    held: BTreeSet<usize>,
 }
 
 impl Desk {
     /// Gives a client to the worker with the fewest sessions; past `client_connections` or
     /// `max_clients` the client reads Redis's own error.
-    fn admit(&mut self, stream: Incoming, pool: usize) {
+    pub(crate) fn admit(&mut self, stream: Incoming, pool: usize) {
         if self.is_full(pool) {
+            self.log_refusal(pool, "client_connections or max_clients is reached");
             return refuse(stream, TOO_MANY_CLIENTS);
         }
         if self.shared.shortage.is_on() {
+            self.log_refusal(pool, "memory is short (max_memory)");
             return refuse(stream, NO_MEMORY);
         }
         self.accepted[pool] += 1;
@@ -235,6 +272,10 @@ impl Desk {
         if let Some(worker) = self.workers.iter_mut().min_by_key(|worker| worker.sessions()) {
             worker.assign(stream, pool, id);
         }
+    }
+
+    fn log_refusal(&self, pool: usize, cause: &str) {
+        tracing::warn!(pool = self.pools[pool].name, cause, "client refused: {cause}");
     }
 
     fn is_full(&self, pool: usize) -> bool {
@@ -249,13 +290,52 @@ impl Desk {
         self.accepted[pool].saturating_sub(ended)
     }
 
-    fn publish(&self, pool: usize, health: Vec<ShardHealth>, ring: &Ring) {
+    /// Tells all workers of a pool's health, and which shards have its keys by that.
+    pub(crate) fn publish(&self, pool: usize, health: Vec<ShardHealth>) {
+        if self.held.contains(&pool) {
+            return;
+        }
         let shares: Vec<Share> = health.iter().map(|shard| shard.share).collect();
-        let ring = Arc::new(ring.with_shares(&shares));
+        let ring = Arc::new(self.rings[pool].with_shares(&shares));
         let shards: Arc<[ShardHealth]> = health.into();
         for worker in &self.workers {
             let (shards, ring) = (Arc::clone(&shards), Arc::clone(&ring));
             worker.tell(Message::Health { pool, shards, ring });
+        }
+    }
+
+    /// The pools and their rings with all shards in.
+    pub(crate) fn homes(&self) -> (Vec<Arc<Pool>>, Vec<Arc<Ring>>) {
+        (self.pools.clone(), self.rings.clone())
+    }
+
+    /// A pool is this from now on; its keys stay where they are until [`switch`](Self::switch), and
+    /// nothing is published of it.
+    pub(crate) fn enter(&mut self, index: usize, pool: &Arc<Pool>, ring: &Arc<Ring>) {
+        match self.pools.get_mut(index) {
+            Some(known) => *known = Arc::clone(pool),
+            None => {
+                self.pools.push(Arc::clone(pool));
+                self.rings.push(Arc::clone(ring));
+                self.accepted.push(0);
+            }
+        }
+        self.held.insert(index);
+    }
+
+    /// The pool's keys live where this ring has them.
+    pub(crate) fn switch(&mut self, index: usize, ring: &Arc<Ring>) {
+        self.held.remove(&index);
+        // An unchanged plan stays the very same: nothing moves then.
+        if !self.rings[index].places_like(ring) {
+            self.rings[index] = Arc::clone(ring);
+        }
+    }
+
+    /// The workers count in these from now on.
+    pub(crate) fn count_by(&mut self, counters: &[Arc<WorkerCounters>]) {
+        for (worker, counters) in self.workers.iter_mut().zip(counters) {
+            worker.count_by(Arc::clone(counters));
         }
     }
 }
@@ -267,31 +347,6 @@ async fn teach(mut told: UnboundedReceiver<Told>, desk: Rc<RefCell<Desk>>) {
         if let Some((pool, learned)) = lessons.take(told) {
             for worker in &desk.borrow().workers {
                 worker.tell(Message::Learned { pool, learned: Arc::clone(&learned) });
-            }
-        }
-    }
-}
-
-async fn accept(listener: Listener, pool: usize, desk: Rc<RefCell<Desk>>) {
-    let mut turnstile = desk.borrow().shared.gate.turnstile();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            why = turnstile.closed() => {
-                let waiting = listener.close(why);
-                return waiting.into_iter().for_each(|one| desk.borrow_mut().admit(one, pool));
-            }
-        };
-        match accepted {
-            Ok(stream) => desk.borrow_mut().admit(stream, pool),
-            Err(error) => {
-                let name = desk.borrow().pools[pool].name.clone();
-                tracing::warn!(
-                    pool = name,
-                    %error,
-                    "a client could not be accepted; raise the limit of open files if it is that"
-                );
-                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
             }
         }
     }
@@ -312,5 +367,3 @@ const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 /// Redis has no such words: it evicts keys, or clients by `maxmemory-clients`.
 const NO_MEMORY: &[u8] = b"-OOM the memory of circlet is short (its setting max_memory sets the \
                            limit): no new client is taken at present\r\n";
-/// Without descriptors left, accepting again at once would only spin.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);

@@ -14,6 +14,13 @@ use crate::shard::link::Link;
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
+/// The value at this moment, to go on from.
+impl Clone for Counter {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.value()))
+    }
+}
+
 impl Counter {
     /// Adds `n`. Only the owning worker may call it.
     #[inline]
@@ -40,7 +47,7 @@ impl Counter {
 }
 
 /// What one worker counts of one shard; the names are twemproxy's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct ShardCounters {
     pub server_eof: Counter,
@@ -70,7 +77,7 @@ pub struct ShardCounters {
 }
 
 /// How long the requests of one family took that went to one shard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Times {
     /// From when a request was read to when it was written to the shard.
     pub queue: Histogram,
@@ -91,27 +98,38 @@ impl ShardCounters {
         known.filter_map(|(&family, times)| Some((family, &**times.get()?)))
     }
 
-    /// Begins to count again what waits and what is in flight.
-    pub(crate) fn forget_queues(&self) {
-        for queue in [&self.in_queue, &self.in_queue_bytes, &self.out_queue, &self.out_queue_bytes]
-        {
-            queue.set(0);
-        }
+    /// Says what waits and what is in flight.
+    pub(crate) fn set_queues(&self, queues: Queues) {
+        self.in_queue.set(queues.waiting);
+        self.in_queue_bytes.set(queues.waiting_bytes);
+        self.out_queue.set(queues.in_flight);
+        self.out_queue_bytes.set(queues.in_flight_bytes);
     }
+}
 
-    /// Counts what waits for `link` and what is in flight on it.
-    pub(crate) fn add_queues(&self, link: &Link) {
+/// What waits for the links to one shard, and what is in flight on them.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Queues {
+    waiting: u64,
+    waiting_bytes: u64,
+    in_flight: u64,
+    in_flight_bytes: u64,
+}
+
+impl Queues {
+    /// Counts those of one link.
+    pub(crate) fn add(&mut self, link: &Link) {
         let sent = link.in_flight.len() - link.unsent;
-        self.in_queue.add(link.unsent as u64);
-        self.in_queue_bytes.add(link.output.len() as u64);
-        self.out_queue.add(sent as u64);
+        self.waiting += link.unsent as u64;
+        self.waiting_bytes += link.output.len() as u64;
+        self.in_flight += sent as u64;
         let bytes = link.in_flight.iter().take(sent).map(|pending| u64::from(pending.bytes));
-        self.out_queue_bytes.add(bytes.sum());
+        self.in_flight_bytes += bytes.sum::<u64>();
     }
 }
 
 /// What one worker counts of one pool's commands of a family.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct FamilyCounters {
     /// Commands that clients said.
     pub commands: Counter,
@@ -120,7 +138,7 @@ pub struct FamilyCounters {
 }
 
 /// What one worker counts of one pool.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct PoolCounters {
     pub client_eof: Counter,
@@ -146,7 +164,7 @@ pub struct PoolCounters {
 }
 
 /// What one worker counts; an `Arc` of it is shared with the scraper.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct WorkerCounters {
     /// From when replies were read to when all clients were written to that got one, by turn of the
@@ -164,15 +182,26 @@ impl WorkerCounters {
         };
         Self { pools: shards_of_pools.iter().map(pool).collect(), ..Self::default() }
     }
+
+    /// The same with room for this many shards of pool `pool`, of which those in `anew` begin at
+    /// zero. Only the owning worker may call it, and has to count there from then on.
+    pub fn grown(&self, pool: usize, shards: usize, anew: &[usize]) -> Self {
+        let mut grown = self.clone();
+        grown.pools.resize_with(grown.pools.len().max(pool + 1), PoolCounters::default);
+        let counters = &mut grown.pools[pool].shards;
+        counters.resize_with(counters.len().max(shards), ShardCounters::default);
+        anew.iter().for_each(|&shard| counters[shard] = ShardCounters::default());
+        grown
+    }
 }
 
 /// What the health monitor counts, by pool and shard; the names are twemproxy's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct HealthCounters {
     pools: Vec<PoolEjections>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct PoolEjections {
     server_ejects: Counter,
     server_ejected_at: Vec<Counter>,
@@ -193,6 +222,21 @@ impl HealthCounters {
         Self { pools: shards_of_pools.iter().map(pool).collect() }
     }
 
+    /// The same with room for this many shards of pool `pool`, of which those in `anew` begin at
+    /// zero. Only the monitor may call it.
+    pub fn grown(&self, pool: usize, shards: usize, anew: &[usize]) -> Self {
+        let mut grown = self.clone();
+        grown.pools.resize_with(grown.pools.len().max(pool + 1), PoolEjections::default);
+        let of_pool = &mut grown.pools[pool];
+        let lists =
+            [&mut of_pool.server_ejected_at, &mut of_pool.ejections, &mut of_pool.readmissions];
+        for list in lists {
+            list.resize_with(list.len().max(shards), Counter::default);
+            anew.iter().for_each(|&shard| list[shard] = Counter::default());
+        }
+        grown
+    }
+
     /// Counts an ejection. Only the monitor may call it.
     pub fn ejected(&self, pool: usize, shard: usize, at: SystemTime) {
         let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -207,24 +251,28 @@ impl HealthCounters {
         self.pools[pool].readmissions[shard].add(1);
     }
 
-    /// How often the shard was ejected.
+    /// How often the shard was ejected; 0 for one that has come since these were taken.
     pub fn ejections(&self, pool: usize, shard: usize) -> u64 {
-        self.pools[pool].ejections[shard].value()
+        value(self.pools.get(pool).and_then(|pool| pool.ejections.get(shard)))
     }
 
     /// How often it came back.
     pub fn readmissions(&self, pool: usize, shard: usize) -> u64 {
-        self.pools[pool].readmissions[shard].value()
+        value(self.pools.get(pool).and_then(|pool| pool.readmissions.get(shard)))
     }
 
     /// How often shards of the pool were ejected.
     pub fn server_ejects(&self, pool: usize) -> u64 {
-        self.pools[pool].server_ejects.value()
+        value(self.pools.get(pool).map(|pool| &pool.server_ejects))
     }
 
     /// When the shard was last ejected, in µs since the epoch; 0 if never. As in twemproxy it
     /// stays after the shard's return.
     pub fn server_ejected_at(&self, pool: usize, shard: usize) -> u64 {
-        self.pools[pool].server_ejected_at[shard].value()
+        value(self.pools.get(pool).and_then(|pool| pool.server_ejected_at.get(shard)))
     }
+}
+
+fn value(counter: Option<&Counter>) -> u64 {
+    counter.map_or(0, Counter::value)
 }

@@ -4,7 +4,7 @@ use super::counters::Counter;
 
 /// A histogram with one writer. The buckets' bounds are 50 µs, 100 µs, 200 µs … 13.1072 s, and
 /// whatever is longer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Histogram {
     buckets: [Counter; BUCKETS],
     micros: Counter,

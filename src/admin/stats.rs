@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -17,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::counters::{HealthCounters, PoolCounters, ShardCounters, WorkerCounters};
-use crate::config::Config;
+use crate::config::{Config, Pool};
 use crate::upgrade::inherited::Inherited;
 use crate::worker::{Shared, Worker};
 
@@ -30,25 +31,32 @@ pub const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a scraper that has its line may take to hang up before we do.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// Where the numbers come from.
+/// Where the numbers come from; all clones of one follow a reload of the configuration.
 #[derive(Debug, Clone)]
 pub struct StatsSource {
-    /// In twemproxy's order.
-    pools: Vec<PoolNames>,
-    workers: Vec<Arc<WorkerCounters>>,
-    health: Arc<HealthCounters>,
+    view: Arc<ArcSwap<View>>,
     host: String,
     started: Instant,
     /// Whom to ask for what is counted by looking.
     shared: Option<Arc<Shared>>,
 }
 
+/// The counters, and what they are of.
+#[derive(Debug)]
+struct View {
+    /// In twemproxy's order.
+    pools: Vec<PoolNames>,
+    workers: Vec<Arc<WorkerCounters>>,
+    health: Arc<HealthCounters>,
+}
+
 #[derive(Debug, Clone)]
 struct PoolNames {
-    /// The pool's index in the configuration.
+    /// The pool's index.
     index: usize,
     name: String,
-    servers: Vec<String>,
+    /// Each with its index.
+    servers: Vec<(usize, String)>,
 }
 
 /// Listens on the address of `-a` and the port of `-s`.
@@ -111,20 +119,20 @@ impl StatsSource {
         workers: Vec<Arc<WorkerCounters>>,
         health: Arc<HealthCounters>,
     ) -> Self {
-        let names = |(index, pool): (usize, &crate::config::Pool)| PoolNames {
-            index,
-            name: pool.name.clone(),
-            servers: pool.servers.iter().map(|server| server.name.clone()).collect(),
-        };
-        let mut pools: Vec<PoolNames> = config.pools.iter().enumerate().map(names).collect();
-        pools.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+        let pools = names(config.pools.iter().enumerate());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { pools, workers, health, host, started: Instant::now(), shared: None }
+        let view = Arc::new(ArcSwap::from_pointee(View { pools, workers, health }));
+        Self { view, host, started: Instant::now(), shared: None }
     }
 
-    /// Counts what one more worker counts.
-    pub fn add_worker(&mut self, counters: Arc<WorkerCounters>) {
-        self.workers.push(counters);
+    /// From now on these are the pools, each with its index, and these the counters.
+    pub fn follow<'a>(
+        &self,
+        pools: impl Iterator<Item = (usize, &'a Pool)>,
+        workers: Vec<Arc<WorkerCounters>>,
+        health: Arc<HealthCounters>,
+    ) {
+        self.view.store(Arc::new(View { pools: names(pools), workers, health }));
     }
 
     /// Has the workers bring their queues up to date before a line is made. One that does not
@@ -142,28 +150,31 @@ impl StatsSource {
 
     /// The line a scraper reads, with its newline.
     pub fn line(&self) -> String {
-        let mut line = String::with_capacity(512 + 512 * self.shard_count());
+        let view = self.view.load();
+        let mut line = String::with_capacity(512 + 512 * view.shard_count());
         line.push('{');
-        self.write_head(&mut line);
-        for (position, pool) in self.pools.iter().enumerate() {
+        self.write_head(&view, &mut line);
+        for (position, pool) in view.pools.iter().enumerate() {
             line.push_str(if position == 0 { "" } else { "," });
-            self.write_pool(&mut line, pool);
+            view.write_pool(&mut line, pool);
         }
         line.push_str("}\n");
         line
     }
 
-    fn write_head(&self, line: &mut String) {
+    fn write_head(&self, view: &View, line: &mut String) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         text_field(line, "service", SERVICE);
         text_field(line, "source", &self.host);
         text_field(line, "version", env!("CARGO_PKG_VERSION"));
         field(line, "uptime", self.started.elapsed().as_secs());
         field(line, "timestamp", now.as_secs());
-        field(line, "total_connections", self.total_connections());
-        field(line, "curr_connections", self.current_connections());
+        field(line, "total_connections", view.total_connections());
+        field(line, "curr_connections", view.current_connections());
     }
+}
 
+impl View {
     fn write_pool(&self, line: &mut String, pool: &PoolNames) {
         let _ = write!(line, "{}: {{", quoted(&pool.name));
         for (name, counter) in POOL_FIELDS {
@@ -173,9 +184,9 @@ impl StatsSource {
             };
             field(line, name, value);
         }
-        for (shard, server) in pool.servers.iter().enumerate() {
-            line.push_str(if shard == 0 { "" } else { "," });
-            self.write_server(line, (pool.index, shard), server);
+        for (position, (shard, server)) in pool.servers.iter().enumerate() {
+            line.push_str(if position == 0 { "" } else { "," });
+            self.write_server(line, (pool.index, *shard), server);
         }
         line.push('}');
     }
@@ -213,6 +224,22 @@ impl StatsSource {
     fn shard_count(&self) -> usize {
         self.pools.iter().map(|pool| pool.servers.len()).sum()
     }
+}
+
+/// The pools in twemproxy's order, and their servers.
+fn names<'a>(pools: impl Iterator<Item = (usize, &'a Pool)>) -> Vec<PoolNames> {
+    let of_pool = |(index, pool): (usize, &Pool)| PoolNames {
+        index,
+        name: pool.name.clone(),
+        servers: pool
+            .configured()
+            .into_iter()
+            .map(|shard| (shard, pool.servers[shard].name.clone()))
+            .collect(),
+    };
+    let mut pools: Vec<PoolNames> = pools.map(of_pool).collect();
+    pools.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+    pools
 }
 
 /// Each worker's gauge may be caught between two stores; a sum must not panic for it.

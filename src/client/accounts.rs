@@ -55,7 +55,7 @@ impl Worker {
     }
 
     /// Marks a session whose commands have to be looked at.
-    fn mark_ruled(&mut self, number: u32) {
+    pub(super) fn mark_ruled(&mut self, number: u32) {
         let switch = &self.pool_of(number).config.commands;
         let by_pool = switch.as_ref().is_some_and(|switch| switch.concerns_forwarded());
         let session = &mut self.sessions[number as usize];

@@ -11,6 +11,7 @@
 use bytes::Bytes;
 
 use super::intake::frame;
+use super::moved::Waited;
 use super::record::Record;
 use super::session::Pause;
 use super::split::positions;
@@ -49,18 +50,19 @@ impl Worker {
         let keys =
             keys.iter().map(|&key| Bytes::copy_from_slice(request.arg(key as usize))).collect();
         let records = self.records(number, spec, request);
-        self.block(number, shard, keys, &records, frame(request, whole));
+        let waited = Waited::of(spec.name, request);
+        self.block(number, shard, (keys, waited), &records, frame(request, whole));
     }
 
     fn block(
         &mut self,
         number: u32,
         shard: usize,
-        keys: Vec<Bytes>,
+        (keys, waited): (Vec<Bytes>, Option<Waited>),
         records: &[Record],
         request: Frame<'_>,
     ) {
-        let link = match self.lend_to_wait(number, shard, keys) {
+        let link = match self.lend_to_wait(number, shard, keys, waited) {
             Ok(link) => link,
             Err(text) => return self.say(number, |writer| writer.error(&text)),
         };

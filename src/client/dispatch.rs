@@ -225,9 +225,9 @@ impl Worker {
             Some(part) => pool.ring.shard(part) != home,
             None => true,
         };
-        match pool.config.servers.len() {
-            1 => None,
-            _ => keys::patterns(request)
+        match pool.config.is_alone() {
+            true => None,
+            false => keys::patterns(request)
                 .iter()
                 .map(|&at| request.arg(at as usize))
                 .find(leads_astray),

@@ -13,7 +13,7 @@ use crate::worker::Worker;
 impl Worker {
     /// Asks all shards and answers with what their replies come to.
     pub(crate) fn gather(&mut self, number: u32, gather: Gather, request: &Request<'_>) {
-        let is_alone = self.pool_of(number).config.servers.len() == 1;
+        let is_alone = self.pool_of(number).config.is_alone();
         if is_alone && !matches!(gather, Gather::Info | Gather::Role | Gather::ConfigGet) {
             let shard = self.pool_of(number).any_shard();
             return self.forward(number, shard, Frame::Small(request.wire()));

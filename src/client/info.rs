@@ -184,7 +184,7 @@ fn circlet(pool: &PoolState, own: &mut Own) {
     let fields = [
         ("circlet_version", env!("CARGO_PKG_VERSION").to_owned()),
         ("pool", pool.config.name.clone()),
-        ("shards", pool.config.servers.len().to_string()),
+        ("shards", pool.config.shard_count().to_string()),
         ("live", count(State::Live).to_string()),
         ("down", count(State::Down).to_string()),
         ("ejected", count(State::Ejected).to_string()),
@@ -192,6 +192,9 @@ fn circlet(pool: &PoolState, own: &mut Own) {
     ];
     own.extend(fields.map(|(field, value)| (OWN_SECTION, Cow::Borrowed(field), value)));
     for (index, (server, health)) in pool.config.servers.iter().zip(&pool.health).enumerate() {
+        if health.state == State::Removed {
+            continue;
+        }
         let state = health.state.name();
         let line = format!(
             "name={},address={},weight={},state={state},seconds={}",

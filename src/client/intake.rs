@@ -188,8 +188,14 @@ impl Worker {
 
     /// Says what is wrong, after the replies still owed, and ends the session, as Redis does.
     pub(super) fn refuse_protocol(&mut self, number: u32, error: &ProtocolError) {
-        let session = &mut self.sessions[number as usize];
-        tracing::info!(client = session.id, %error, "client disconnected: protocol error");
+        let session = &self.sessions[number as usize];
+        tracing::info!(
+            pool = self.pools[usize::from(session.pool)].config.name,
+            client = session.id,
+            address = session.addresses().0,
+            %error,
+            "client disconnected: protocol error"
+        );
         let counters = &self.counters.pools[usize::from(session.pool)];
         counters.client_err.add(1);
         counters.protocol_errors.add(1);
@@ -205,7 +211,9 @@ impl Worker {
     pub(crate) fn refuse_http(&mut self, number: u32) {
         let session = &self.sessions[number as usize];
         tracing::warn!(
+            pool = self.pools[usize::from(session.pool)].config.name,
             client = session.id,
+            address = session.addresses().0,
             "client disconnected: it speaks HTTP, which may be an attack from a web page"
         );
         let counters = &self.counters.pools[usize::from(session.pool)];

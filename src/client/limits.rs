@@ -15,8 +15,8 @@ use crate::worker::Worker;
 /// The meters that a session is measured by.
 #[derive(Debug, Default)]
 pub struct Metered {
-    user: Option<Attendance>,
-    address: Option<Attendance>,
+    pub(super) user: Option<Attendance>,
+    pub(super) address: Option<Attendance>,
 }
 
 /// Whose limit it is, in the words of the configuration.
@@ -46,7 +46,7 @@ impl Worker {
         let peer = session.peer_ip();
         if let Some(peer) = peer.filter(|_| !limits.address.is_off()) {
             let (most, now) = (limits.address.connections, self.shared.started.elapsed());
-            match self.shared.meters[pool].attend(Whose::address(peer), most, now) {
+            match self.pools[pool].commons.meters.attend(Whose::address(peer), most, now) {
                 Some(attendance) => {
                     self.metered(number).address = Some(attendance);
                 }
@@ -79,7 +79,7 @@ impl Worker {
         }
         let whose = Whose::User(self.user_name(number).into());
         let now = self.shared.started.elapsed();
-        match self.shared.meters[pool].attend(whose, limit.connections, now) {
+        match self.pools[pool].commons.meters.attend(whose, limit.connections, now) {
             Some(attendance) => {
                 self.metered(number).user = Some(attendance);
                 Ok(())
@@ -178,7 +178,7 @@ impl Worker {
         }
     }
 
-    fn metered(&mut self, number: u32) -> &mut Metered {
+    pub(super) fn metered(&mut self, number: u32) -> &mut Metered {
         self.sessions[number as usize].metered.get_or_insert_default()
     }
 

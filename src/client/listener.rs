@@ -13,7 +13,7 @@ use socket2::{Domain, SockAddr, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::config::{Listen, Pool};
-use crate::upgrade::gate::{Close, Gate, Listening};
+use crate::upgrade::gate::{Close, Gate, Listening, Turnstile};
 use crate::upgrade::inherited::Inherited;
 use crate::worker::Incoming;
 
@@ -23,6 +23,8 @@ pub struct Listener {
     socket: Socket,
     /// Also among those that a new process gets.
     listening: Arc<Listening>,
+    /// From the start on: a gate that closes waits for all that there are.
+    turnstile: Turnstile,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl Listener {
             Listen::Tcp { .. } => tcp(TcpListener::from_std(socket.into())?),
             Listen::Unix { .. } => Socket::Unix(UnixListener::from_std(socket.into())?),
         };
-        Ok(Self { socket, listening })
+        Ok(Self { socket, listening, turnstile: gate.turnstile() })
     }
 
     /// The port, of a TCP socket.
@@ -111,6 +113,11 @@ impl Listener {
             Socket::Tls(listener) => Ok(Incoming::Tls(listener.accept().await?.0.into_std()?)),
             Socket::Unix(listener) => Ok(Incoming::Unix(listener.accept().await?.0.into_std()?)),
         }
+    }
+
+    /// Done when nobody is to be let in any more: then it is to be [closed](Self::close).
+    pub async fn closed(&self) -> Close {
+        self.turnstile.closed().await
     }
 
     /// Lets nobody in any more. Those who wait to be are returned, unless another process has the

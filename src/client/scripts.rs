@@ -79,7 +79,8 @@ impl Worker {
     /// EVAL makes its script known, as in one Redis.
     pub(crate) fn remember_script(&mut self, number: u32, body: &[u8]) {
         let pool = usize::from(self.sessions[number as usize].pool);
-        self.pools[pool].seen_scripts.see(body, &self.shared.scripts[pool]);
+        let state = &mut self.pools[pool];
+        state.seen_scripts.see(body, &state.commons.scripts);
     }
 
     /// Loads a script that circlet keeps into `shard` before the session's next command there,
@@ -132,7 +133,7 @@ impl Worker {
 
     /// The scripts of the session's pool.
     pub(super) fn scripts_of(&self, number: u32) -> &ScriptCache {
-        &self.shared.scripts[usize::from(self.sessions[number as usize].pool)]
+        &self.pool_of(number).commons.scripts
     }
 
     /// Forgets before the shards are told to: what is loaded from here on is meant to stay.

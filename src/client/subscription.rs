@@ -127,7 +127,7 @@ impl Worker {
         }
         let shards = match kind {
             Kind::Shard => homes(request.args().skip(1).map(|name| state.ring.shard(name))),
-            _ => (0..state.config.servers.len()).collect(),
+            _ => state.config.configured(),
         };
         let lost = shards.is_empty().then(|| state.nobody_in());
         let (awaited, is_heard, refused) = (0, false, None);

@@ -17,10 +17,13 @@
 
 mod begin;
 mod exec;
+mod kept;
 mod own;
 mod queue;
 mod scattered;
 mod settle;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -29,6 +32,7 @@ use super::session::{Session, Special};
 use crate::command::{CommandError, Handling, Local, Spec};
 use crate::resp::Request;
 use crate::resp::write::error_frame;
+use crate::route::ring::Ring;
 use crate::worker::Worker;
 
 /// What a session has watched and queued.
@@ -61,6 +65,8 @@ pub struct Transaction {
     own: Vec<own::OwnCommand>,
     /// Whether its keys live on several shards, each of which executes its part.
     is_scattered: bool,
+    /// The ring that it began with, where a reload has put another in force since.
+    ring: Option<Arc<Ring>>,
     /// Whether the private link is not to be lent again as it is.
     altered: bool,
     /// Whether a WATCH may not have been answered yet.
@@ -103,6 +109,7 @@ impl Transaction {
             own: Vec::new(),
             records: Vec::new(),
             is_scattered: false,
+            ring: None,
             altered: false,
             watch_in_flight: false,
         }

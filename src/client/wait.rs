@@ -37,7 +37,7 @@ impl Worker {
         shard: usize,
         request: &[u8],
     ) -> Result<oneshot::Receiver<Bytes>, String> {
-        let link = self.lend_to_wait(number, shard, Vec::new())?;
+        let link = self.lend_to_wait(number, shard, Vec::new(), None)?;
         for mover in movers() {
             self.send_on(link, number, 0, Part::Unclaimed, Frame::Small(&mover));
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::fault::Wrong;
+use super::flags;
 use super::model::{Address, Listen, Server};
 use super::value::digits;
 
@@ -84,7 +85,7 @@ pub(crate) fn server(text: &str) -> Result<Server, Wrong> {
     } else {
         tcp_server(address)?
     };
-    Ok(Server { name: alias.map_or(name, str::to_owned), address, weight })
+    Ok(Server { name: alias.map_or(name, str::to_owned), address, weight, is_removed: false })
 }
 
 /// The path of a server's socket: twemproxy takes whatever is between colons for a port.
@@ -162,7 +163,7 @@ pub(crate) fn command_line_server(text: &str) -> Result<Server, Wrong> {
     let colons = after_host.matches(':').count();
     let complete = if place.starts_with('/') { colons >= 1 } else { colons >= 2 };
     if colons == 0 && !place.starts_with('/') {
-        let right = "write HOST:PORT, or one of the commands check, demo and config-reference";
+        let right = format!("write HOST:PORT, or one of the commands {}", flags::commands());
         return Err(Wrong::new(format!("{text:?} is not a server"), right));
     }
     if colons > 2 {

@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::value::digits;
+use crate::commandline::Tool;
 use crate::compare::{self, DEFAULT_KEYS};
 use crate::manual::Shell;
 
@@ -43,6 +44,8 @@ pub enum Action {
     Demo,
     /// Tell whether a proxy that runs places keys as circlet will.
     Compare(compare::Options),
+    /// Explain a configuration or a circlet that runs.
+    Tool(Tool),
     /// Print the completions of a shell.
     Completions(Shell),
     /// Print the manual page.
@@ -155,7 +158,7 @@ struct Typed {
     /// set file for sampled and slow requests, - for standard output (default: off)
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     access_log: Option<String>,
-    /// set one in how many requests goes into the access log (default: 0, none)
+    /// set one in how many requests is sampled for the access log (default: 0, none)
     #[arg(long, value_name = "N")]
     access_log_sample: Option<String>,
     /// set how keys are shown in logs: off, hash or hide (default: off)
@@ -188,6 +191,8 @@ enum Command {
     /// ask a proxy that runs, nutcracker for one, whether it looks for keys where circlet will
     #[command(disable_help_flag = true)]
     Compare(Compare),
+    #[command(flatten)]
+    Tool(Tool),
     /// print the completions of a shell
     #[command(disable_help_flag = true)]
     Completions {
@@ -251,6 +256,7 @@ impl Typed {
             Some(Command::Check { file }) => Action::Check(file.clone()),
             Some(Command::Demo) => Action::Demo,
             Some(Command::Compare(compare)) => Action::Compare(compare.options()),
+            Some(Command::Tool(tool)) => Action::Tool(tool.clone()),
             Some(Command::Completions { shell }) => Action::Completions(*shell),
             Some(Command::ManualPage) => Action::ManualPage,
             Some(Command::ConfigReference { markdown }) => {
@@ -332,7 +338,7 @@ fn refusal(error: &clap::Error) -> String {
     };
     let name = option.trim_start_matches('-');
     match error.kind() {
-        ErrorKind::MissingRequiredArgument => "check requires a file name".into(),
+        ErrorKind::MissingRequiredArgument => missing(error),
         ErrorKind::UnknownArgument => format!("invalid option -- '{name}'"),
         ErrorKind::InvalidValue => match name.split([' ', '=']).next().unwrap_or(name) {
             "verbose" => "option -v requires a number".into(),
@@ -352,12 +358,30 @@ fn refusal(error: &clap::Error) -> String {
     }
 }
 
+/// What a subcommand lacks.
+fn missing(error: &clap::Error) -> String {
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else {
+        return error.to_string();
+    };
+    match &missing[..] {
+        [only] if only == "<FILE>" => "check requires a file name".into(),
+        several => format!("what is to be given as well: {}", several.join(" ")),
+    }
+}
+
 fn with_usage(message: &str) -> String {
     format!("circlet: {message}\n{}\n", usage())
 }
 
 fn usage() -> String {
     command().render_help().to_string()
+}
+
+/// The names of all subcommands, for an error.
+pub(super) fn commands() -> String {
+    let all = command();
+    let names: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+    names.join(", ")
 }
 
 /// All flags and subcommands, for what is made from them.

@@ -157,6 +157,9 @@ pub struct Server {
     pub address: Address,
     /// The share of keys relative to the other servers; at least 1.
     pub weight: u32,
+    /// Whether a reload has taken it out of the configuration. Its index stays its own, for
+    /// requests that are on their way to it; it has no keys.
+    pub is_removed: bool,
 }
 
 /// An address to connect to.
@@ -252,6 +255,26 @@ pub enum UserScripts {
 }
 
 impl Pool {
+    /// The indices of the servers that are configured, in the order in which twemproxy sorts them.
+    /// It is that of the indices, but where a reload has added or removed servers.
+    pub fn configured(&self) -> Vec<usize> {
+        let is_configured = |&index: &usize| !self.servers[index].is_removed;
+        let mut order: Vec<usize> = (0..self.servers.len()).filter(is_configured).collect();
+        let key = |index: &usize| (self.servers[*index].name.len(), &self.servers[*index].name);
+        order.sort_by(|a, b| key(a).cmp(&key(b)));
+        order
+    }
+
+    /// How many servers are configured.
+    pub fn shard_count(&self) -> usize {
+        self.servers.iter().filter(|server| !server.is_removed).count()
+    }
+
+    /// Whether there is only one shard, so that all keys live together.
+    pub fn is_alone(&self) -> bool {
+        self.shard_count() == 1
+    }
+
     /// Where clients connect: the address without TLS, if it has one.
     pub fn address(&self) -> Option<&Listen> {
         self.listen.as_ref().or(self.tls.listen.as_ref())

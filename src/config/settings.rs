@@ -107,6 +107,42 @@ impl Settings {
         Self::from_texts(&layered).map_err(|wrong| ConfigFault::of_file("settings", wrong).into())
     }
 
+    /// The settings that `written` has differently, as "threads (2, written: 4)".
+    pub fn differences(&self, written: &Self) -> Vec<String> {
+        macro_rules! differing {
+            ($($field:ident),+ $(,)?) => {{
+                let Self { $($field),+ } = self;
+                let mut differing = Vec::new();
+                $(if *$field != written.$field {
+                    let (name, now) = (stringify!($field), &written.$field);
+                    differing.push(format!("{name} ({:?}, written: {now:?})", $field));
+                })+
+                differing
+            }};
+        }
+        differing!(
+            threads,
+            conf_file,
+            log_level,
+            log_filter,
+            log_format,
+            log_file,
+            journal,
+            stats_port,
+            stats_addr,
+            stats_interval,
+            admin_addr,
+            admin_names,
+            pid_file,
+            daemonize,
+            patience,
+            upgrade_socket,
+            max_clients,
+            max_memory,
+            hotkeys_samples,
+        )
+    }
+
     fn from_texts(texts: &HashMap<String, String>) -> Result<Self, Wrong> {
         let text = |name: &str| texts.get(name).map_or("", String::as_str);
         let number = |name| value::integer(text(name), &(0..=u64::from(u32::MAX)));
@@ -128,6 +164,8 @@ impl Settings {
                 slow_threshold: table::threshold(text("slow_threshold"))?,
                 slow_log_max_len: number("slow_log_max_len")? as usize,
                 access_log: path("access_log"),
+                otel_endpoint: Some(text("otel_endpoint").to_owned())
+                    .filter(|text| !text.is_empty()),
                 access_log_sample: number("access_log_sample")? as u32,
                 redaction: match text("log_redact_keys") {
                     "hash" => Redaction::Hash,

@@ -1,7 +1,7 @@
 //! circlet explains itself: where a key lives and why, how a pool's keys are shared out.
 //!
 //! What is told is a list of named [`Value`]s, the same over RESP (`client::proxy`), on the command
-//! line (`commandline`) and as JSON. Nothing here knows a socket.
+//! line ([`crate::commandline`]) and as JSON. Nothing here knows a socket.
 
 mod key;
 mod ring;

@@ -17,6 +17,7 @@ pub fn ring(standing: Standing<'_>) -> Fields {
             ("share_now", Value::Text(percent(present[index]))),
         ]
     };
+    let servers = pool.servers.iter().enumerate().filter(|(_, server)| !server.is_removed);
     let tag = pool.hash_tag.map(|[open, close]| [char::from(open), char::from(close)]);
     let points: usize = (0..pool.servers.len()).map(|index| now.points_of(index)).sum();
     vec![
@@ -27,7 +28,7 @@ pub fn ring(standing: Standing<'_>) -> Fields {
         ("points", Value::Number(points as u64)),
         ("peak_to_mean", Value::Real(hundredths(home.peak_to_mean()))),
         ("peak_to_mean_now", Value::Real(hundredths(now.peak_to_mean()))),
-        ("shards", Value::maps(pool.servers.iter().enumerate().map(shard))),
+        ("shards", Value::maps(servers.map(shard))),
     ]
 }
 

@@ -39,6 +39,7 @@ pub fn shards(standing: Standing<'_>, loads: &[Load]) -> Vec<Fields> {
     };
     let shares = (home.shares(), standing.ring.shares());
     let servers = standing.pool.servers.iter().enumerate();
+    let servers = servers.filter(|(_, server)| !server.is_removed);
     let told = servers.map(|(index, server)| {
         let heirs = displaced.iter().flat_map(|moves| &moves.each);
         let heirs = heirs.filter(|moved| moved.from == index).map(|moved| {
@@ -66,7 +67,9 @@ pub fn shards(standing: Standing<'_>, loads: &[Load]) -> Vec<Fields> {
 
 impl Standing<'_> {
     fn is_whole(&self) -> bool {
-        self.health.is_none_or(|health| health.iter().all(|shard| shard.state == State::Live))
+        self.health.is_none_or(|health| {
+            health.iter().all(|shard| matches!(shard.state, State::Live | State::Removed))
+        })
     }
 
     fn health_of(&self, shard: usize) -> Fields {

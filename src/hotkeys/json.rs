@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::report::{self, BigKey, HotKey, PoolReport, percent, tenths};
-use crate::journal::redact::Redactor;
 use crate::worker::Shared;
 
 /// The hot and big keys of all pools; `query` may say `count=20`.
@@ -12,20 +11,19 @@ pub async fn answer(shared: &Shared, query: &str) -> String {
     let count = count.and_then(|count| count.parse().ok()).unwrap_or(COUNT);
     let is_on = shared.ask_all(|worker| worker.hotkeys.sampler.is_on()).await.contains(&true);
     let pools = report::ask(shared, None).await;
-    let redactor = shared.journal.redactor();
-    let pools: Vec<Value> = pools.iter().map(|report| pool(report, count, &redactor)).collect();
+    let pools: Vec<Value> = pools.iter().map(|report| pool(report, count)).collect();
     json!({ "on": is_on, "pools": pools }).to_string()
 }
 
-fn pool(report: &PoolReport, count: usize, redactor: &Redactor) -> Value {
-    let hot: Vec<Value> = report.hot.iter().take(count).map(|key| hot(key, redactor)).collect();
-    let big: Vec<Value> = report.big.iter().take(count).map(|key| big(key, redactor)).collect();
+fn pool(report: &PoolReport, count: usize) -> Value {
+    let hot: Vec<Value> = report.hot.iter().take(count).map(hot).collect();
+    let big: Vec<Value> = report.big.iter().take(count).map(big).collect();
     json!({ "pool": &*report.pool, "rate": tenths(report.rate), "hot": hot, "big": big })
 }
 
-fn hot(key: &HotKey, redactor: &Redactor) -> Value {
+fn hot(key: &HotKey) -> Value {
     json!({
-        "key": text(&key.key.shown(redactor)),
+        "key": text(&key.key.shown()),
         "shard": key.shard.as_deref(),
         "rate": tenths(key.rate),
         "error": tenths(key.error),
@@ -37,9 +35,9 @@ fn hot(key: &HotKey, redactor: &Redactor) -> Value {
     })
 }
 
-fn big(key: &BigKey, redactor: &Redactor) -> Value {
+fn big(key: &BigKey) -> Value {
     json!({
-        "key": text(&key.key.shown(redactor)),
+        "key": text(&key.key.shown()),
         "shard": key.shard.as_deref(),
         "largest": key.largest,
         "last": key.last,

@@ -36,11 +36,16 @@ impl Key {
         (self.start.len() == self.length).then_some(&self.start)
     }
 
-    /// The key as it is shown to people, if that is allowed: a long one is cut, and its length told.
-    pub fn shown(&self, redactor: &Redactor) -> Vec<u8> {
+    /// Leaves of the key what `log_redact_keys` lets be shown.
+    pub fn redact(&mut self, redactor: &Redactor) {
         if redactor.redaction != Redaction::Off {
-            return redactor.key(&self.start).into_bytes();
+            self.start = redactor.key(&self.start).into_bytes();
+            self.length = self.start.len();
         }
+    }
+
+    /// The key as it is shown to people: a long one is cut, and its length told.
+    pub fn shown(&self) -> Vec<u8> {
         let mut shown = self.start.clone();
         if self.whole().is_none() {
             shown.extend_from_slice(format!("... ({} bytes)", self.length).as_bytes());

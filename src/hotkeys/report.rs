@@ -90,7 +90,13 @@ pub async fn ask(shared: &Shared, pool: Option<usize>) -> Vec<PoolReport> {
         by_pool.resize_with(of_worker.len().max(by_pool.len()), Vec::new);
         of_worker.into_iter().zip(&mut by_pool).for_each(|(known, all)| all.push(known));
     }
-    by_pool.into_iter().filter_map(merge).collect()
+    let mut reports: Vec<PoolReport> = by_pool.into_iter().filter_map(merge).collect();
+    let redactor = shared.journal.redactor();
+    for report in &mut reports {
+        report.hot.iter_mut().for_each(|hot| hot.key.redact(&redactor));
+        report.big.iter_mut().for_each(|big| big.key.redact(&redactor));
+    }
+    reports
 }
 
 /// Lets all workers forget what they know of a pool.

@@ -35,6 +35,8 @@ pub struct Access {
     pub address: String,
     /// Its user.
     pub user: String,
+    /// The database it has selected.
+    pub db: u32,
     /// The command, as COMMAND INFO has it.
     pub command: String,
     /// Its first key, as `log_redact_keys` wants it.
@@ -43,6 +45,9 @@ pub struct Access {
     /// The shard that took longest, if one was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shard: Option<String>,
+    /// Where that shard listens.
+    #[serde(skip)]
+    pub server: String,
     /// How many requests to shards it took.
     pub parts: u32,
     /// Bytes of the request; 0 where it is not known any more.

@@ -141,25 +141,24 @@ impl Kept {
                 last.requests += requests;
                 self.until = until;
             }
-            _ => {
-                self.note_heads(&tail, requests);
-                self.skip(until);
-            }
+            _ => self.keep_heads(&tail, until),
         }
         spare.give(tail);
     }
 
-    /// Keeps the beginnings of requests that are not small.
-    fn note_heads(&mut self, tail: &[u8], requests: u64) {
-        if (tail.len() as u64) < requests.saturating_mul(HEAD as u64) {
-            return;
-        }
-        let starts = starts(tail);
+    /// The requests up to number `until`, which are `tail` from the last call on, are more than is
+    /// kept whole: of those that are not small the beginnings are kept.
+    #[cold]
+    pub(crate) fn keep_heads(&mut self, tail: &[u8], until: u64) {
+        let requests = until - self.until;
+        let is_small = (tail.len() as u64) < requests.saturating_mul(HEAD as u64);
+        let starts = if is_small { Vec::new() } else { starts(tail) };
         if starts.len() as u64 == requests + 1 {
             for (number, span) in (self.until..).zip(starts.windows(2)) {
                 self.note_head(number, &tail[span[0] as usize..span[1] as usize]);
             }
         }
+        self.skip(until);
     }
 }
 

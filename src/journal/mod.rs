@@ -16,9 +16,10 @@ pub mod kept;
 pub mod pages;
 pub mod redact;
 pub mod slow;
+#[cfg(feature = "otel")]
+pub mod spans;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -39,6 +40,8 @@ pub struct JournalSettings {
     pub slow_log_max_len: usize,
     /// Where sampled and slow requests are written, if anywhere.
     pub access_log: Option<PathBuf>,
+    /// Where spans of sampled requests are sent, if anywhere.
+    pub otel_endpoint: Option<String>,
     /// One in so many requests is sampled; 0 for none.
     pub access_log_sample: u32,
     /// How keys are shown.
@@ -51,6 +54,7 @@ impl Default for JournalSettings {
             slow_threshold: SLOW_THRESHOLD,
             slow_log_max_len: SLOW_LOG_MAX_LEN,
             access_log: None,
+            otel_endpoint: None,
             access_log_sample: 0,
             redaction: Redaction::Off,
         }
@@ -66,6 +70,8 @@ pub struct Journal {
     /// By pool's name; how many each keeps.
     slow: Mutex<(BTreeMap<String, SlowLog>, usize)>,
     access: OnceLock<AccessLog>,
+    #[cfg(feature = "otel")]
+    spans: OnceLock<spans::Spans>,
 }
 
 impl Default for Journal {
@@ -76,6 +82,8 @@ impl Default for Journal {
             redactor: ArcSwap::default(),
             slow: Mutex::new((BTreeMap::new(), SLOW_LOG_MAX_LEN)),
             access: OnceLock::new(),
+            #[cfg(feature = "otel")]
+            spans: OnceLock::new(),
         }
     }
 }
@@ -84,12 +92,19 @@ impl Journal {
     /// Does as the settings say from now on. An access log that is open stays.
     ///
     /// # Errors
-    /// When the access log cannot be opened.
-    pub fn set(&self, settings: &JournalSettings) -> io::Result<()> {
+    /// When the access log cannot be opened, or spans cannot be exported; a sentence.
+    pub fn set(&self, settings: &JournalSettings) -> Result<(), String> {
         if let Some(path) = &settings.access_log
             && self.access.get().is_none()
         {
-            let _ = self.access.set(AccessLog::open(path)?);
+            let opened = AccessLog::open(path);
+            let opened = opened.map_err(|error| {
+                format!("cannot open the access log {}: {error}", path.display())
+            })?;
+            let _ = self.access.set(opened);
+        }
+        if let Some(endpoint) = &settings.otel_endpoint {
+            self.export_spans(endpoint)?;
         }
         self.threshold.store(settings.slow_threshold, Ordering::Relaxed);
         self.sample.store(settings.access_log_sample, Ordering::Relaxed);
@@ -113,13 +128,37 @@ impl Journal {
         self.sample.load(Ordering::Relaxed)
     }
 
+    #[cfg(feature = "otel")]
+    fn export_spans(&self, endpoint: &str) -> Result<(), String> {
+        let started = spans::Spans::start(endpoint.parse()?);
+        let started = started.map_err(|error| format!("cannot export spans: {error}"))?;
+        let _ = self.spans.set(started);
+        Ok(())
+    }
+
+    #[cfg(not(feature = "otel"))]
+    fn export_spans(&self, endpoint: &str) -> Result<(), String> {
+        Err(format!(
+            "spans cannot be exported to {endpoint}: this circlet was built without the feature \
+             otel (cargo build --features otel); write nothing as setting otel_endpoint"
+        ))
+    }
+
     /// Whether anybody wants to know of sampled requests.
     pub(crate) fn wants_samples(&self) -> bool {
+        #[cfg(feature = "otel")]
+        if self.spans.get().is_some() {
+            return true;
+        }
         self.access().is_some()
     }
 
     /// Hands on what is known of a sampled request.
     pub(crate) fn write_sample(&self, access: Access) {
+        #[cfg(feature = "otel")]
+        if let Some(spans) = self.spans.get() {
+            spans.send(access.clone());
+        }
         if let Some(log) = self.access() {
             log.write(access);
         }

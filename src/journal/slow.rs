@@ -42,9 +42,9 @@ pub struct SlowRequest {
 }
 
 impl SlowRequest {
-    /// What remains: the time that circlet itself was busy with it.
+    /// The time in circlet: all that was not the shard's.
     pub fn proxy_us(&self) -> u64 {
-        self.total_us.saturating_sub(self.queued_us + self.shard_us)
+        self.total_us.saturating_sub(self.shard_us)
     }
 }
 
@@ -87,7 +87,7 @@ impl SlowLog {
 }
 
 /// As Redis's SLOWLOG GET: number, second, microseconds, arguments, client, its name; then what
-/// Redis has not: pool, shard, and the microseconds queued, at the shard, in circlet itself.
+/// Redis has not: pool, shard, and the microseconds queued, at the shard, and in circlet in all.
 pub fn write(requests: &[SlowRequest], writer: &mut Writer<'_>) {
     writer.array(requests.len());
     for request in requests {

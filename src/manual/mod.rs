@@ -22,6 +22,9 @@ pub fn completions(shell: Shell) -> String {
 /// With files where files are wanted.
 fn hinted(command: clap::Command) -> clap::Command {
     let hint = |arg: clap::Arg| {
+        if !arg.get_action().takes_values() {
+            return arg;
+        }
         let is_file = arg
             .get_value_names()
             .is_some_and(|names| names.iter().any(|name| FILES.contains(&name.as_str())));

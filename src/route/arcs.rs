@@ -2,52 +2,6 @@
 //! along both.
 
 use super::placement::Placement;
-use super::ring::Ring;
-
-/// A piece of the circle of hashes that belongs to one shard, for drawings.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sector {
-    /// Where it begins, in turns: 0 at the lowest hash.
-    pub from: f64,
-    /// Where it ends, in turns: 1 past the highest hash.
-    pub to: f64,
-    /// Whose it is.
-    pub shard: usize,
-}
-
-impl Ring {
-    /// The circle as it is shared out now, once around. Ketama has its real arcs, neighbours of the
-    /// same shard joined; where a shard's hashes are scattered, or a shard has a part of its own
-    /// back, each has one sector of the size of its share.
-    pub fn sectors(&self) -> Vec<Sector> {
-        let mut sectors = Vec::<Sector>::new();
-        if let Placement::Ketama(continuum) = self.placement() {
-            let range = self.range();
-            let turns = |value: u64| value.min(range) as f64 / range as f64;
-            let mut low = 0;
-            for (high, owner) in
-                continuum.arcs().map(|(value, owner)| (u64::from(value) + 1, owner))
-            {
-                let (from, to) = (turns(low), turns(high));
-                match sectors.last_mut() {
-                    Some(last) if last.shard == usize::from(owner) => last.to = to,
-                    _ if to > from => sectors.push(Sector { from, to, shard: owner.into() }),
-                    _ => {}
-                }
-                low = high;
-            }
-            return sectors;
-        }
-        let mut from = 0.0;
-        for (shard, share) in
-            self.shares().into_iter().enumerate().filter(|(_, share)| *share > 0.0)
-        {
-            sectors.push(Sector { from, to: from + share, shard });
-            from += share;
-        }
-        sectors
-    }
-}
 
 /// A placement as intervals of hashes that repeat after some length.
 #[derive(Debug)]

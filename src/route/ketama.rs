@@ -109,19 +109,19 @@ fn point_count(weight: u32, total: u64, members: usize) -> u32 {
     (f64::from(fourths) + 1e-10) as f32 as u32 * 4
 }
 
-/// All points as (value, server), in order; equal values by server.
+/// All points as (value, server), in order; equal values in the order of `members`.
 fn sorted_points(servers: &[Placed], members: &[u16]) -> Vec<(u32, u16)> {
     let total = members.iter().map(|&member| u64::from(servers[usize::from(member)].weight)).sum();
     let mut points = Vec::new();
-    for &member in members {
+    for (place, &member) in (0_u16..).zip(members) {
         let server = &servers[usize::from(member)];
         for digest in 0..point_count(server.weight, total, members.len()) / 4 {
             let text = format!("{}-{digest}", server.name);
-            points.extend(md5_points(text.as_bytes()).map(|value| (value, member)));
+            points.extend(md5_points(text.as_bytes()).map(|value| (value, place)));
         }
     }
     points.sort_unstable();
-    points
+    points.into_iter().map(|(value, place)| (value, members[usize::from(place)])).collect()
 }
 
 fn starts(values: &[u32], bits: u32) -> Arc<[u32]> {

@@ -23,7 +23,6 @@ mod rendezvous;
 pub mod ring;
 pub mod tag;
 
-pub use arcs::Sector;
 pub use explain::{Explanation, Spot};
 pub use moves::Moves;
 pub use ring::{MAX_SERVERS, Ring, RingSpec};

@@ -8,7 +8,7 @@ use super::rendezvous::{Slots, mix};
 use crate::config::{Distribution, Ejection};
 
 /// What the ring knows of a server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// What places it.
     pub name: Box<str>,
@@ -69,17 +69,35 @@ pub struct Skipping {
 #[derive(Debug)]
 pub struct Plan {
     servers: Vec<Placed>,
+    /// The indices of those that take part. Where two have the same claim to a place the earlier
+    /// one here has it, so that the keys do not hang on the indices.
+    order: Vec<u16>,
     distribution: Distribution,
     ejection: Ejection,
     home: Placement,
 }
 
 impl Plan {
-    /// The plan of these servers.
-    pub fn new(servers: Vec<Placed>, distribution: Distribution, ejection: Ejection) -> Self {
-        let everyone: Vec<u16> = (0..servers.len() as u16).collect();
-        let home = Placement::of(distribution, &servers, &everyone);
-        Self { servers, distribution, ejection, home }
+    /// The plan of those of the servers whose indices are listed.
+    pub fn new(
+        servers: Vec<Placed>,
+        order: Vec<u16>,
+        distribution: Distribution,
+        ejection: Ejection,
+    ) -> Self {
+        let home = Placement::of(distribution, &servers, &order);
+        Self { servers, order, distribution, ejection, home }
+    }
+
+    /// Whether it comes out the same.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let placed = |plan: &Self| -> Vec<Placed> {
+            plan.order.iter().map(|&index| plan.servers[usize::from(index)].clone()).collect()
+        };
+        self.servers.len() == other.servers.len()
+            && self.order == other.order
+            && placed(self) == placed(other)
+            && (self.distribution, self.ejection) == (other.distribution, other.ejection)
     }
 
     /// Where keys live when all are in.
@@ -117,11 +135,11 @@ impl Plan {
 
     /// Where keys live while only the shards for which `live` is true are in.
     pub fn with_live(&self, live: &[bool]) -> Placement {
-        let members: Vec<u16> =
-            (0..).zip(live).filter(|&(_, &live)| live).map(|(member, _)| member).collect();
+        let is_live = |member: &u16| live[usize::from(*member)];
+        let members: Vec<u16> = self.order.iter().copied().filter(is_live).collect();
         match (members.as_slice(), self.ejection) {
             ([], _) => Placement::Nobody,
-            _ if members.len() == self.servers.len() => self.home.clone(),
+            _ if members.len() == self.order.len() => self.home.clone(),
             ([only], _) => Placement::One(*only),
             (_, Ejection::Rebuild) => Placement::of(self.distribution, &self.servers, &members),
             (_, Ejection::Skip) => self.skipping(live, &members),
@@ -135,9 +153,13 @@ impl Plan {
             (Placement::Ketama(continuum), _) => continuum.points(servers),
             (Placement::Rendezvous(slots), _) => slots.points(servers),
             (_, Distribution::Modula) => {
-                self.servers.iter().map(|server| server.weight as usize).collect()
+                let mut points = vec![0; servers];
+                for &index in &self.order {
+                    points[usize::from(index)] = self.servers[usize::from(index)].weight as usize;
+                }
+                points
             }
-            _ => vec![1; servers],
+            _ => equal_parts(&self.order, servers).iter().map(|&part| part as usize).collect(),
         }
     }
 
@@ -145,7 +167,7 @@ impl Plan {
         match &self.home {
             Placement::Ketama(home) => Placement::Ketama(self.skipping_points(home, live)),
             Placement::Rendezvous(slots) => {
-                Placement::Rendezvous(slots.with_live(&self.servers, live))
+                Placement::Rendezvous(slots.with_live(&self.servers, members, live))
             }
             Placement::Modula(list) => Placement::ModulaSkipping(Box::new(Skipping {
                 list: list.clone(),
@@ -159,7 +181,7 @@ impl Plan {
     /// The continuum with dead points skipped. Where all servers with points are out, those too
     /// light for a point get a continuum of their own, again skipped rather than rebuilt.
     fn skipping_points(&self, home: &Continuum, live: &[bool]) -> Continuum {
-        let mut pointless: Vec<u16> = (0..self.servers.len() as u16).collect();
+        let mut pointless = self.order.clone();
         let mut continuum = home.clone();
         loop {
             if let Some(continuum) = continuum.with_live(live) {

@@ -33,14 +33,14 @@ impl Slots {
 
     /// The slots of dead shards shared out among the live ones; no other slot changes hands. At
     /// least one must be live.
-    pub fn with_live(&self, servers: &[Placed], live: &[bool]) -> Self {
-        let members: Vec<u16> =
-            (0..).zip(live).filter(|&(_, &live)| live).map(|(member, _)| member).collect();
+    ///
+    /// `members` are the indices of the live ones, in the order in which they were built.
+    pub fn with_live(&self, servers: &[Placed], members: &[u16], live: &[bool]) -> Self {
         let orphans = self.owners.iter().filter(|&&owner| !live[usize::from(owner)]).count();
         if orphans * members.len() > MOST_SEARCHES {
-            return Self::build(servers, &members);
+            return Self::build(servers, members);
         }
-        let visitors = visitors(servers, &members);
+        let visitors = visitors(servers, members);
         let heir = |(slot, &owner): (u32, &u16)| match live[usize::from(owner)] {
             true => owner,
             false => earliest(&visitors, slot).owner,
@@ -168,7 +168,7 @@ fn first_visits(visitors: &[Visitor]) -> Vec<Visit> {
     first
 }
 
-/// Who comes first to one slot; of two at the same moment the one with the lower index.
+/// Who comes first to one slot; of two at the same moment the one that is listed first.
 fn earliest(visitors: &[Visitor], slot: u32) -> Visit {
     visitors.iter().fold(NOBODY, |best, visitor| match visitor.time_before(slot, best.time) {
         Some(time) => Visit { time, owner: visitor.index },

@@ -51,11 +51,16 @@ impl<'a> RingSpec<'a> {
     ///
     /// Past [`MAX_SERVERS`] servers.
     pub fn build(&self) -> Ring {
+        self.build_of((0..self.servers.len() as u16).collect())
+    }
+
+    /// Places those of the servers whose indices are listed, in this order.
+    fn build_of(&self, order: Vec<u16>) -> Ring {
         assert!(self.servers.len() <= MAX_SERVERS, "a ring has at most {MAX_SERVERS} servers");
         let place =
             |&(name, weight): &(&str, u32)| Placed { name: name.into(), weight: weight.max(1) };
         let servers: Vec<Placed> = self.servers.iter().map(place).collect();
-        let plan = Plan::new(servers, self.distribution, self.ejection);
+        let plan = Plan::new(servers, order, self.distribution, self.ejection);
         Ring {
             placement: plan.home().clone(),
             hash: self.hash,
@@ -90,7 +95,7 @@ pub struct Displaced {
 }
 
 impl Ring {
-    /// Places the pool's servers; all are in.
+    /// Places the pool's servers; all are in, but for those that a reload has removed.
     ///
     /// # Panics
     ///
@@ -106,7 +111,7 @@ impl Ring {
             distribution: pool.distribution,
             ejection: pool.ejection,
         }
-        .build()
+        .build_of(pool.configured().into_iter().map(|index| index as u16).collect())
     }
 
     /// The same ring with only the shards for which `live` is true: how the keys of the others
@@ -187,6 +192,17 @@ impl Ring {
     /// shard that is out are counted for modula as spread by the slots' shares.
     pub fn shares(&self) -> Vec<f64> {
         self.placement.shares(range(self.hash), self.servers())
+    }
+
+    /// Whether each key has the same home in the other ring, by the same servers in the same places.
+    pub fn places_like(&self, other: &Self) -> bool {
+        let keys = |ring: &Self| (ring.hash, ring.key_bytes, ring.hash_tag);
+        keys(self) == keys(other) && self.plan.is_like(&other.plan)
+    }
+
+    /// Whether the other ring shares out the keys by the very same plan: it differs in who is in.
+    pub fn has_plan_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.plan, &other.plan)
     }
 
     /// The servers' names and weights, in the order of the shards' indices.

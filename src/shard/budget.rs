@@ -106,6 +106,11 @@ impl Budget {
         }
     }
 
+    /// Goes on by another rule; what is in flight stays counted.
+    pub fn follow(&mut self, rule: DisplacedLimit) {
+        *self = Self { in_flight: self.in_flight, ..Self::new(rule) };
+    }
+
     /// A shard went out: the limit to begin with, for one of so many workers. What is in flight
     /// stays counted.
     pub fn begin(&mut self, usual: &Usual, workers: usize) {

@@ -1,6 +1,7 @@
 //! Which shards let in who says no password, as heartbeats without one find out.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::answer::Answer;
 use crate::config::Config;
@@ -21,7 +22,7 @@ pub enum Door {
 
 /// The doors of all shards by pool; shared by the monitor and the workers.
 #[derive(Debug)]
-pub struct Doors(Vec<Vec<AtomicU8>>);
+pub struct Doors(RwLock<Vec<Vec<AtomicU8>>>);
 
 impl Doors {
     /// Nothing is known yet.
@@ -29,7 +30,23 @@ impl Doors {
         let shards = |pool: &crate::config::Pool| {
             pool.servers.iter().map(|_| AtomicU8::new(Door::Unknown as u8)).collect()
         };
-        Self(config.pools.iter().map(shards).collect())
+        Self(RwLock::new(config.pools.iter().map(shards).collect()))
+    }
+
+    /// The pool has so many shards now; nothing is known of those in `anew`, and those in `removed`
+    /// count no longer.
+    pub fn follow(&self, pool: usize, shards: usize, anew: &[usize], removed: &[usize]) {
+        let mut pools = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let missing = (pool + 1).saturating_sub(pools.len());
+        pools.extend((0..missing).map(|_| Vec::new()));
+        let doors = &mut pools[pool];
+        doors.resize_with(doors.len().max(shards), || AtomicU8::new(Door::Unknown as u8));
+        anew.iter().for_each(|&shard| doors[shard] = AtomicU8::new(Door::Unknown as u8));
+        removed.iter().for_each(|&shard| doors[shard] = AtomicU8::new(Door::Silent as u8));
+    }
+
+    fn pools(&self) -> RwLockReadGuard<'_, Vec<Vec<AtomicU8>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in a heartbeat's outcome.
@@ -39,13 +56,14 @@ impl Doors {
             Answer::Locked => Door::Locked,
             Answer::Refusal(_) | Answer::Busy(_) | Answer::Failure(_) => Door::Silent,
         };
-        self.0[pool][shard].store(door as u8, Ordering::Relaxed);
+        self.pools()[pool][shard].store(door as u8, Ordering::Relaxed);
     }
 
     /// What a client of the pool that says no password can expect: one open shard serves it,
     /// and the locked ones tell it themselves.
     pub fn of_pool(&self, pool: usize) -> Door {
-        let doors = || self.0[pool].iter().map(|door| door.load(Ordering::Relaxed));
+        let pools = self.pools();
+        let doors = || pools[pool].iter().map(|door| door.load(Ordering::Relaxed));
         let any = |door: Door| doors().any(|known| known == door as u8);
         match () {
             () if any(Door::Open) => Door::Open,
@@ -58,7 +76,7 @@ impl Doors {
     /// Nobody waits any longer for a shard that does not answer its first heartbeat.
     pub fn give_up(&self, pool: usize) {
         let (unknown, silent) = (Door::Unknown as u8, Door::Silent as u8);
-        for door in &self.0[pool] {
+        for door in &self.pools()[pool] {
             // One that is known by now stays what it is.
             let _ = door.compare_exchange(unknown, silent, Ordering::Relaxed, Ordering::Relaxed);
         }
@@ -71,7 +89,8 @@ mod tests {
 
     #[test]
     fn one_that_answers_decides_and_nobody_waits_for_the_silent() {
-        let doors = Doors(vec![(0..3).map(|_| AtomicU8::new(0)).collect()]);
+        let doors = Doors(RwLock::default());
+        doors.follow(0, 3, &[], &[]);
         assert_eq!(doors.of_pool(0), Door::Unknown);
         doors.note(0, 0, &Answer::Failure("refused".into()));
         assert_eq!(doors.of_pool(0), Door::Unknown);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Pool;
-use crate::route::ring::{NOTHING, Share};
+use crate::route::ring::{ALL, NOTHING, Share};
 
 /// What the rest of the program knows of one shard's health.
 #[derive(Debug, Clone)]
@@ -41,6 +41,9 @@ pub enum State {
     /// Does not answer; its keys are served by the others. When all shards of a pool are
     /// ejected there is nobody to route to, and requests fail at once.
     Ejected,
+    /// No longer in the configuration: it has no keys and is not asked how it is. What is on its
+    /// way to it still gets there.
+    Removed,
 }
 
 /// A failure that a worker met: one for each death of a link, refused connection or timeout,
@@ -68,11 +71,27 @@ impl State {
             Self::Down => "down",
             Self::Returning => "returning",
             Self::Ejected => "ejected",
+            Self::Removed => "removed",
         }
     }
 }
 
 impl ShardHealth {
+    /// That of a shard of which nothing is known yet: it is in.
+    pub fn new(now: Instant) -> Self {
+        Self { state: State::Live, share: ALL, since: now, cause: Arc::from("") }
+    }
+
+    /// Whether it is still in the configuration.
+    pub fn is_configured(&self) -> bool {
+        self.state != State::Removed
+    }
+
+    /// Whether keys of its own live elsewhere.
+    pub fn displaces(&self) -> bool {
+        self.share != ALL && self.is_configured()
+    }
+
     /// Whether any key is sought at the shard: it is neither ejected nor about to return.
     pub fn has_keys(&self) -> bool {
         self.share != NOTHING

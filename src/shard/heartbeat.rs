@@ -42,6 +42,8 @@ pub const MAX_ANSWER: usize = 64 * 1024;
 pub(super) struct Target {
     pub(super) pool: usize,
     pub(super) shard: usize,
+    /// Tells what this asks from what others asked in the same place before.
+    pub(super) serial: u32,
     address: Address,
     tls: Arc<InForce>,
     auth: Option<Secret>,
@@ -56,6 +58,8 @@ pub(super) struct Target {
 pub(super) struct Beat {
     pub(super) pool: usize,
     pub(super) shard: usize,
+    /// That of its [`Target`].
+    pub(super) serial: u32,
     pub(super) answer: Answer,
     pub(super) at: Instant,
 }
@@ -70,6 +74,7 @@ impl Target {
         Self {
             pool,
             shard,
+            serial: 0,
             address: server.address.clone(),
             tls,
             auth: settings.redis_auth.as_ref().map(auth_command),
@@ -84,6 +89,18 @@ impl Target {
         }
     }
 
+    pub(super) fn with_serial(self, serial: u32) -> Self {
+        Self { serial, ..self }
+    }
+
+    /// Whether the other asks the same server in the same way.
+    pub(super) fn asks_like(&self, other: &Self) -> bool {
+        let patience = |one: &Self| (one.interval, one.timeout, one.connect_timeout);
+        (&self.address, &self.auth) == (&other.address, &other.auth)
+            && self.password == other.password
+            && patience(self) == patience(other)
+    }
+
     /// Asks until the monitor is gone.
     pub(super) async fn keep_asking(
         self,
@@ -96,7 +113,8 @@ impl Target {
             let asked = Instant::now();
             let answer = self.ask(&mut connection, &mut lookup).await;
             let at = Instant::now();
-            let beat = Beat { pool: self.pool, shard: self.shard, answer, at };
+            let Self { pool, shard, serial, .. } = self;
+            let beat = Beat { pool, shard, serial, answer, at };
             if beats.send(beat).await.is_err() {
                 return;
             }

@@ -44,6 +44,7 @@ pub const MAX_DOUBLINGS: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct ShardJudge {
     rules: Rules,
+    is_removed: bool,
     out: bool,
     since: Instant,
     cause: Arc<str>,
@@ -68,6 +69,7 @@ impl ShardJudge {
     pub fn new(rules: Rules, now: Instant) -> Self {
         Self {
             rules,
+            is_removed: false,
             out: false,
             since: now,
             cause: Arc::from(""),
@@ -84,9 +86,20 @@ impl ShardJudge {
         }
     }
 
+    /// The shard is in the configuration no longer; nothing is to be judged any more.
+    pub fn remove(&mut self, now: Instant) {
+        *self = Self { is_removed: true, ..Self::new(self.rules, now) };
+    }
+
+    /// Goes on by other rules. A wait that has begun stays as long as it is.
+    pub fn follow(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     /// Takes in a heartbeat's outcome; `true` when the shard went out or came back.
     pub fn heartbeat(&mut self, answer: &Answer, now: Instant) -> bool {
         match answer {
+            _ if self.is_removed => false,
             Answer::Good | Answer::Locked => self.good(now),
             Answer::Refusal(_) | Answer::Busy(_) if !self.rules.auto_eject => self.good(now),
             Answer::Busy(cause) => self.busy(cause, now),
@@ -110,7 +123,7 @@ impl ShardJudge {
     fn request(&mut self, cause: &str, at: Instant, now: Instant, is_certain: bool) -> bool {
         let at = at.min(now);
         // A shard that is out gets no requests: what fails now was sent before.
-        let history = self.out || self.last_good.is_some_and(|good| at <= good);
+        let history = self.is_removed || self.out || self.last_good.is_some_and(|good| at <= good);
         let same_event = self.last_request_failure.is_some_and(|last| at < last + BURST);
         if history {
             return false;
@@ -148,6 +161,7 @@ impl ShardJudge {
     /// Whether requests are sent to the shard.
     pub fn state(&self) -> State {
         match (self.out, self.rules.auto_eject) {
+            _ if self.is_removed => State::Removed,
             (false, _) => State::Live,
             (true, false) => State::Down,
             (true, true) => State::Ejected,
@@ -157,7 +171,8 @@ impl ShardJudge {
     /// What the rest of the program may know.
     pub fn health(&self) -> ShardHealth {
         let state = self.state();
-        let share = if state == State::Ejected { NOTHING } else { ALL };
+        let has_no_keys = matches!(state, State::Ejected | State::Removed);
+        let share = if has_no_keys { NOTHING } else { ALL };
         ShardHealth { state, share, since: self.since, cause: Arc::clone(&self.cause) }
     }
 

@@ -88,6 +88,9 @@ pub struct Link {
     pub is_marked: bool,
     /// The scripts and functions that were loaded over this connection.
     pub loaded: Loaded,
+    /// Whether the configuration has changed how it is to speak to the shard (password, TLS): it is
+    /// opened anew when nothing is under way.
+    pub is_outdated: bool,
     /// Whether a question is in flight whose reply tells that replies come to whom they answer.
     pub is_probed: bool,
     /// Since when a reply is late and nobody was answered in time; in milliseconds of the worker's
@@ -277,6 +280,7 @@ impl Link {
             client_id: None,
             is_marked: false,
             loaded: Loaded::default(),
+            is_outdated: false,
             is_probed: false,
             silent_since: None,
             late_told_at: None,
@@ -300,6 +304,12 @@ impl Link {
     #[inline]
     pub fn has_room(&self) -> bool {
         self.output.is_empty() && self.in_flight.len() <= self.pipeline_limit / 2
+    }
+
+    /// Whether nothing is under way on it, and nobody waits to send.
+    pub fn is_idle(&self) -> bool {
+        let is_written = self.output.is_empty() && !self.wants_write;
+        self.in_flight.is_empty() && is_written && !matches!(self.state, LinkState::Connecting)
     }
 
     /// Enters a request, of which so many bytes were queued and so many written at once, among

@@ -26,6 +26,29 @@ impl PoolJudge {
         Self { shards: vec![ShardJudge::new(rules, now); shards] }
     }
 
+    /// Goes on by these rules, and with so many shards; those that are new are in.
+    pub fn follow(&mut self, rules: Rules, shards: usize, now: Instant) {
+        self.shards.iter_mut().for_each(|judge| judge.follow(rules));
+        self.shards.resize_with(shards.max(self.shards.len()), || ShardJudge::new(rules, now));
+    }
+
+    /// Another shard has this index from now on, of which nothing is known yet.
+    pub fn begin_anew(&mut self, shard: usize, rules: Rules, now: Instant) {
+        self.shards[shard] = ShardJudge::new(rules, now);
+    }
+
+    /// The shard is in the configuration no longer.
+    pub fn remove(&mut self, shard: usize, now: Instant) {
+        self.shards[shard].remove(now);
+    }
+
+    /// If nobody is in (any more), nobody waits.
+    pub fn spare_waits(&mut self, now: Instant) {
+        if self.live() == 0 {
+            self.return_all(now);
+        }
+    }
+
     /// Takes in a heartbeat's outcome.
     pub fn heartbeat(&mut self, shard: usize, answer: &Answer, now: Instant) -> Vec<Change> {
         self.feed(shard, now, |judge| judge.heartbeat(answer, now))
@@ -99,6 +122,7 @@ impl PoolJudge {
             ),
             State::Down => format!("{}; its requests fail at once until it answers", after.cause),
             State::Ejected => format!("{}; {}", after.cause, self.effect(judge, now)),
+            State::Removed => after.cause.to_string(),
         };
         Change { shard, from: before.state, to: after.state, cause }
     }

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -27,7 +27,7 @@ pub type Sha = [u8; 20];
 pub struct ScriptCache {
     scripts: DashMap<Sha, Script>,
     ages: Mutex<Ages>,
-    limit: usize,
+    limit: AtomicUsize,
     flushes: AtomicU64,
     losses: AtomicU64,
     /// Its libraries of functions.
@@ -54,17 +54,23 @@ impl ScriptCache {
         Self {
             scripts: DashMap::new(),
             ages: Mutex::default(),
-            limit: limit as usize,
+            limit: AtomicUsize::new(limit as usize),
             flushes: AtomicU64::new(0),
             losses: AtomicU64::new(0),
             libraries: Libraries::default(),
         }
     }
 
+    /// There is room for so many bytes from now on; what is too much goes with the next script.
+    pub fn set_limit(&self, limit: u64) {
+        self.limit.store(limit as usize, Ordering::Relaxed);
+    }
+
     /// Keeps a script, and drops the oldest where it needs their room. `is_proven` says that a
     /// shard has taken it.
     pub fn keep(&self, sha: Sha, body: &[u8], is_proven: bool) {
-        if body.len() > self.limit {
+        let limit = self.limit.load(Ordering::Relaxed);
+        if body.len() > limit {
             return;
         }
         let mut ages = lock(&self.ages);
@@ -76,7 +82,7 @@ impl ScriptCache {
         ages.bytes += body.len() + OVERHEAD;
         ages.oldest_first.push_back(sha);
         self.scripts.insert(sha, Script { body, is_proven });
-        while ages.bytes > self.limit {
+        while ages.bytes > limit {
             let Some(oldest) = ages.oldest_first.pop_front() else { break };
             if let Some((_, script)) = self.scripts.remove(&oldest) {
                 ages.bytes -= script.body.len() + OVERHEAD;
@@ -183,7 +189,7 @@ pub struct Seen {
 impl Seen {
     /// Keeps the script in the cache when it is new.
     pub fn see(&mut self, body: &[u8], cache: &ScriptCache) {
-        if body.len() > cache.limit {
+        if body.len() > cache.limit.load(Ordering::Relaxed) {
             return;
         }
         let losses = cache.losses.load(Ordering::Acquire);

@@ -182,6 +182,12 @@ impl Hub {
         }
     }
 
+    /// The shard is gone: nothing is heard from it any more, and its link is nobody's.
+    pub fn let_go(&mut self, shard: usize) {
+        self.lose(shard);
+        self.upstreams[shard].link = None;
+    }
+
     /// Gives the shard channels to the shards that `home` says; those that moved.
     pub fn rehome(&mut self, home: impl Fn(&[u8]) -> Option<usize>) -> Vec<Moved> {
         let mut moved = Vec::new();

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Hub, Registry};
+use super::{Hub, Registry, Upstream};
 use crate::shard::connect::User;
 
 /// See the module.
@@ -69,6 +69,26 @@ impl Hubs {
         }
     }
 
+    /// There are so many shards from now on; those in `anew` were not asked for anything yet.
+    pub fn follow(&mut self, shards: usize, anew: &[usize]) {
+        for place in &mut self.hubs {
+            place.hub.upstreams.resize_with(shards, Upstream::default);
+            for &shard in anew {
+                place.hub.upstreams[shard] = Upstream::default();
+            }
+        }
+    }
+
+    /// Whether the shard has confirmed all that it was asked for.
+    pub fn is_heard(&self, shard: usize) -> bool {
+        self.hubs.iter().all(|place| place.hub.upstreams[shard].is_heard())
+    }
+
+    /// Whether a task looks after a link of any hub to the shard, or there is one.
+    pub fn look_after(&self, shard: usize) -> bool {
+        self.hubs.iter().any(|place| place.hub.upstreams.get(shard).is_some_and(is_looked_after))
+    }
+
     /// As whom a hub listens.
     pub fn user(&self, hub: u16) -> Option<Arc<User>> {
         self.hubs[usize::from(hub)].user.clone()
@@ -104,9 +124,6 @@ impl Hubs {
     /// Gives the place to the next user, once no task looks after its links any more.
     pub fn vacate(&mut self, hub: u16) {
         let place = &mut self.hubs[usize::from(hub)];
-        let is_looked_after = |upstream: &super::Upstream| {
-            upstream.is_watched || upstream.is_reviving || upstream.link.is_some()
-        };
         place.is_vacant = !place.hub.upstreams.iter().any(is_looked_after);
     }
 }
@@ -125,6 +142,10 @@ impl std::ops::IndexMut<u16> for Hubs {
     fn index_mut(&mut self, hub: u16) -> &mut Hub {
         &mut self.hubs[usize::from(hub)].hub
     }
+}
+
+fn is_looked_after(upstream: &Upstream) -> bool {
+    upstream.is_watched || upstream.is_reviving || upstream.link.is_some()
 }
 
 #[cfg(test)]

@@ -87,6 +87,11 @@ impl Upstream {
         true
     }
 
+    /// Whether nothing waits to be confirmed.
+    pub fn is_heard(&self) -> bool {
+        self.unconfirmed.is_empty()
+    }
+
     /// Takes a confirmation of one name; the command when it was its last. `Err` when no such
     /// command was sent.
     pub fn confirm(&mut self, by: &[u8]) -> Result<Option<Sent>, Unexpected> {

@@ -1,7 +1,7 @@
 //! Files with secrets that others than their owner may read.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::config::{Config, Pool};
@@ -43,8 +43,31 @@ fn told(what: &str, file: &Path, mode: u32) -> String {
     format!("{what} can be read by others (mode {mode:04o}): chmod 600 {file}")
 }
 
-/// The permissions of a file that its group or others may read or change.
+/// The permissions of a file that others may read or change.
 fn exposed(file: &Path) -> Option<u32> {
-    let mode = fs::metadata(file).ok()?.permissions().mode() & 0o7777;
-    (mode & 0o066 != 0).then_some(mode)
+    let metadata = fs::metadata(file).ok()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let own_group = rustix::process::getegid().as_raw();
+    let others = others(metadata.uid(), metadata.gid(), own_group);
+    (mode & others != 0).then_some(mode)
+}
+
+/// Which permissions are too many: those of the group too, unless it is how a service gets a file that
+/// root owns, as packages and Kubernetes hand them in.
+fn others(owner: u32, group: u32, own_group: u32) -> u32 {
+    let is_handed_in = owner == 0 && group == own_group && group != 0;
+    if is_handed_in { 0o026 } else { 0o066 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::others;
+
+    #[test]
+    fn only_the_group_of_a_service_may_read_what_root_hands_in() {
+        assert_eq!(others(0, 105, 105), 0o026);
+        for (owner, group, own_group) in [(0, 0, 0), (0, 100, 105), (1000, 105, 105)] {
+            assert_eq!(others(owner, group, own_group), 0o066);
+        }
+    }
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 
 use super::TlsError;
 use super::files::{self, Connector};
-use crate::config::{Config, Pool};
+use crate::config::{Config, Pool, Tls};
 
 /// What is in force for one pool.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl InForce {
 /// All pools' certificates, shared by the control thread and the workers.
 #[derive(Debug)]
 pub struct Certificates {
-    pools: Vec<Kept>,
+    pools: RwLock<Vec<Arc<Kept>>>,
 }
 
 #[derive(Debug)]
@@ -72,22 +72,43 @@ impl Certificates {
             kept.look_anew();
             kept.in_force.load(pool).map(|()| kept)
         };
-        Ok(Self { pools: config.pools.iter().map(keep).collect::<Result<_, _>>()? })
+        let kept = config.pools.iter().map(|pool| keep(pool).map(Arc::new));
+        Ok(Self { pools: RwLock::new(kept.collect::<Result<_, _>>()?) })
+    }
+
+    /// Takes over what `fresh` read for its pool `from`, as that of pool `index`: it is in force from
+    /// now on, wherever what was in force before is held on to.
+    pub fn adopt(&self, index: usize, fresh: &Self, from: usize) {
+        let fresh = Arc::clone(&fresh.kept()[from]);
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = pools.get_mut(index) else { return pools.push(fresh) };
+        let in_force = Arc::clone(&known.in_force);
+        in_force.acceptor.store(fresh.in_force.acceptor());
+        in_force.connector.store(fresh.in_force.connector());
+        let seen = Mutex::new(lock(&fresh.seen).clone());
+        *known = Arc::new(Kept { pool: fresh.pool.clone(), in_force, seen });
+    }
+
+    fn kept(&self) -> Vec<Arc<Kept>> {
+        self.pools.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What is in force for pool `index`, now and later.
     pub fn of_pool(&self, index: usize) -> Arc<InForce> {
-        Arc::clone(&self.pools[index].in_force)
+        Arc::clone(&self.pools.read().unwrap_or_else(PoisonError::into_inner)[index].in_force)
     }
 
-    /// Whether any pool has files to look after.
-    pub fn has_files(&self) -> bool {
-        self.pools.iter().any(|kept| !kept.pool.tls.files().is_empty())
+    /// Pool `index` is gone: its files are looked after no longer.
+    pub fn retire(&self, index: usize) {
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let (pool, in_force) = (pools[index].pool.clone(), Arc::clone(&pools[index].in_force));
+        let pool = Pool { tls: Tls::default(), ..pool };
+        pools[index] = Arc::new(Kept { pool, in_force, seen: Mutex::default() });
     }
 
     /// Reads all files again, whether they changed or not.
     pub fn reload(&self) {
-        for kept in &self.pools {
+        for kept in self.kept() {
             if !kept.pool.tls.files().is_empty() {
                 kept.look_anew();
                 kept.reload();
@@ -97,7 +118,7 @@ impl Certificates {
 
     /// Reads the files of those pools again where one changed.
     pub fn reload_changed(&self) {
-        for kept in &self.pools {
+        for kept in self.kept() {
             if kept.look_anew() {
                 kept.reload();
             }
@@ -106,9 +127,6 @@ impl Certificates {
 
     /// Looks for changes as long as it is polled.
     pub async fn watch(self: Arc<Self>) {
-        if !self.has_files() {
-            return;
-        }
         loop {
             tokio::time::sleep(LOOK_AGAIN).await;
             self.reload_changed();
@@ -120,7 +138,7 @@ impl Kept {
     /// Notes what the files look like now; whether that is different from before.
     fn look_anew(&self) -> bool {
         let looks: Vec<_> = self.pool.tls.files().into_iter().map(|(_, file)| look(file)).collect();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = lock(&self.seen);
         let differs = *seen != looks;
         *seen = looks;
         differs
@@ -136,6 +154,10 @@ impl Kept {
             ),
         }
     }
+}
+
+fn lock(seen: &Mutex<Vec<Option<Look>>>) -> MutexGuard<'_, Vec<Option<Look>>> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn look(file: &PathBuf) -> Option<Look> {

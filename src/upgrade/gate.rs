@@ -97,7 +97,7 @@ impl Gate {
         self.pools.closed().await;
     }
 
-    /// The pools' turnstiles: each is to be dropped when it lets nobody in any more.
+    /// For who lets clients in; to be dropped when that is over, and only then.
     pub fn turnstile(&self) -> Turnstile {
         Turnstile(self.pools.subscribe())
     }
@@ -122,8 +122,8 @@ pub struct Turnstile(watch::Receiver<Option<Close>>);
 
 impl Turnstile {
     /// Done when nobody is to be let in any more.
-    pub async fn closed(&mut self) -> Close {
-        match self.0.wait_for(Option::is_some).await {
+    pub async fn closed(&self) -> Close {
+        match self.0.clone().wait_for(Option::is_some).await {
             Ok(why) => why.unwrap_or(Close::Ending),
             Err(_) => Close::Ending,
         }

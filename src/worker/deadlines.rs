@@ -191,4 +191,4 @@ const MOST_TIMED_OUT: usize = 8192;
 const LONGEST_TIMEOUT: u32 = 60 * 60 * 1_000;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -301,3 +301,6 @@ const TURN: Duration = Duration::from_millis(20);
 const SILENCE: Duration = Duration::from_millis(250);
 /// So many silent sessions are closed at a look, however few there are.
 const LEAST_A_TURN: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use tokio::task::yield_now;
 use super::Worker;
 use super::sessions::PAUSE_AT_OUTPUT;
 use crate::client::session::{Pause, Special};
+use crate::journal::kept::KEPT;
 use crate::shard::fault::LinkFault;
 use crate::shard::link::Owner;
 
@@ -85,6 +86,14 @@ impl Worker {
         counters.request_bytes.add(std::mem::take(&mut link.request_bytes));
         let (kept, requests) = (&mut link.kept, link.requests);
         let keeps = self.journal.keeps && !matches!(link.owner, Owner::Subscriptions(_));
+        if keeps
+            && link.output.len() > KEPT
+            && let Some(waiting) = link.output.whole()
+        {
+            // More than is kept whole, and perhaps more than the kernel takes at once.
+            kept.keep_heads(waiting, requests);
+            link.output.cut();
+        }
         let flushed = match keeps {
             false => link.output.flush(socket, &mut self.spare),
             true => {
@@ -162,6 +171,9 @@ impl Worker {
 
     /// Lets the sessions go on that waited for the link to drain.
     pub(super) fn unblock_sessions(&mut self, number: u32) {
+        if self.links[number as usize].is_outdated {
+            self.renew(number);
+        }
         let blocked = std::mem::take(&mut self.links[number as usize].blocked);
         for session in blocked {
             if let Some(session) = self.sessions.get_mut(session as usize)

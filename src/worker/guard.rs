@@ -60,14 +60,28 @@ impl Guard {
     /// The guard of a pool whose shards are all in.
     pub fn new(config: &Pool) -> Self {
         let rule = config.displaced_limit;
-        let guarded = Guarded { usual: Usual::default(), budget: Budget::new(rule) };
-        let may_displace = config.auto_eject_hosts && config.servers.len() > 1;
-        Self {
-            rule,
-            learns: rule == DisplacedLimit::Auto && may_displace,
-            is_on: false,
-            shards: vec![guarded; config.servers.len()],
-            tickets: Slab::new(),
+        let mut guard =
+            Self { rule, learns: false, is_on: false, shards: Vec::new(), tickets: Slab::new() };
+        guard.follow(config, &[]);
+        guard
+    }
+
+    /// Goes on by another configuration, in which the shards in `anew` are others than before. What
+    /// is in flight stays counted while the rule is the same.
+    pub(super) fn follow(&mut self, config: &Pool, anew: &[usize]) {
+        let may_displace = config.auto_eject_hosts && !config.is_alone();
+        let is_other_rule = self.rule != config.displaced_limit;
+        self.rule = config.displaced_limit;
+        self.learns = self.rule == DisplacedLimit::Auto && may_displace;
+        let rule = self.rule;
+        let guarded = || Guarded { usual: Usual::default(), budget: Budget::new(rule) };
+        self.shards.resize_with(config.servers.len(), guarded);
+        for (index, shard) in self.shards.iter_mut().enumerate() {
+            if anew.contains(&index) {
+                *shard = guarded();
+            } else if is_other_rule {
+                shard.budget.follow(rule);
+            }
         }
     }
 

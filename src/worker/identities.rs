@@ -31,6 +31,17 @@ impl IdentityLinks {
     pub(super) fn sessions(&self) -> u32 {
         self.sessions
     }
+
+    /// Whether it was dropped.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.is_vacant
+    }
+
+    /// Nobody finds the link to `shard` any more; whether it was a private one.
+    pub(super) fn forget_link(&mut self, number: u32, shard: usize) -> bool {
+        self.links.iter_mut().filter(|link| **link == Some(number)).for_each(|link| *link = None);
+        self.private.forget(number, shard)
+    }
 }
 
 impl PoolState {

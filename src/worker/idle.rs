@@ -4,8 +4,6 @@
 //! nobody up. Exempt is, as in Redis, who listens: subscribers, monitors, and who waits for a reply;
 //! and who has not yet read what it was sent, whom `tcp_user_timeout` is for.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::Worker;
@@ -24,7 +22,11 @@ impl Worker {
             if limit.is_zero() || self.heard_within(session, limit) || waits(session) {
                 continue;
             }
-            tracing::info!(client = session.id, "client disconnected: client_idle_timeout");
+            tracing::info!(
+                pool = self.pools[usize::from(session.pool)].config.name,
+                client = session.id,
+                "client disconnected: client_idle_timeout"
+            );
             self.end_session(number as u32);
         }
     }
@@ -46,21 +48,5 @@ fn waits(session: &Session) -> bool {
         || session.about.as_ref().is_some_and(|about| about.is_monitor)
 }
 
-/// A timer runs only where a pool has a `client_idle_timeout`.
-pub(super) fn start(worker: &Rc<RefCell<Worker>>) {
-    let has_limit = |pool: &super::PoolState| !pool.config.client_idle_timeout.is_zero();
-    if !worker.borrow().pools.iter().any(has_limit) {
-        return;
-    }
-    let worker = Rc::clone(worker);
-    tokio::task::spawn_local(async move {
-        let mut ticks = tokio::time::interval(Duration::from_secs(1) / TURNS as u32);
-        loop {
-            ticks.tick().await;
-            worker.borrow_mut().sweep_idle();
-        }
-    });
-}
-
 /// Turns in which all sessions are looked at; one a tenth of a second.
-const TURNS: usize = 10;
+pub(super) const TURNS: usize = 10;

@@ -211,6 +211,7 @@ pub(super) fn who(session: &Session, pool: &Pool) -> Access {
         pool: pool.name.clone(),
         client: session.id,
         address: session.addresses().0,
+        db: session.db,
         ..Access::default()
     }
 }

@@ -15,12 +15,6 @@ use super::{PoolState, Worker};
 use crate::client::session::{Session, Special};
 
 impl PoolState {
-    /// Links per shard and identity: the native ones, then the heavy one.
-    #[inline]
-    pub fn lanes(&self) -> usize {
-        self.native_lanes() + 1
-    }
-
     /// Links per shard and identity that ordinary sessions share.
     #[inline]
     pub fn native_lanes(&self) -> usize {
@@ -29,12 +23,13 @@ impl PoolState {
 
     /// The lane of sessions with large requests or replies.
     pub fn heavy_lane(&self) -> u16 {
-        self.native_lanes() as u16
+        0
     }
 
-    /// The lane of the session with this number while it is light: always the same one.
+    /// The lane of the session with this number while it is light: always the same one, but where a
+    /// reload changes how many there are.
     pub fn native_lane(&self, id: u64) -> u16 {
-        (id % self.native_lanes() as u64) as u16
+        1 + (id % self.native_lanes() as u64) as u16
     }
 
     /// The place, among an identity's links, of the one that `session` uses to reach `shard`.

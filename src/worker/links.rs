@@ -18,7 +18,10 @@ impl Worker {
     /// Opens the links of the pool's first identity, as `preconnect` wants.
     pub(crate) fn preconnect(&mut self, pool: usize) {
         for place in 0..self.pools[pool].identities[0].links.len() {
-            if self.pools[pool].is_heavy_place(place) {
+            let state = &self.pools[pool];
+            let is_known = state.identities[0].links[place].is_some();
+            let is_removed = state.config.servers[place / state.lanes()].is_removed;
+            if state.is_heavy_place(place) || is_known || is_removed {
                 continue;
             }
             let number = self.add_link(pool, 0, place);
@@ -170,7 +173,7 @@ impl Worker {
         (link.client_id, link.is_marked) = (None, false);
         link.loaded = Loaded::default();
         (link.silent_since, link.late_told_at) = (None, None);
-        link.is_probed = false;
+        (link.is_probed, link.is_outdated) = (false, false);
         link.back_off(&fault);
         link.wake();
         if fault.blames_shard() && !is_expected {
@@ -217,9 +220,16 @@ impl Worker {
     /// Takes over what the control thread found out about a pool's shards.
     pub fn apply_health(&mut self, pool: usize, health: &[ShardHealth], ring: Arc<Ring>) {
         let before = std::mem::replace(&mut self.pools[pool].health, health.to_vec());
-        self.pools[pool].ring = ring;
-        if !before.iter().map(|shard| shard.share).eq(health.iter().map(|shard| shard.share)) {
+        let old = std::mem::replace(&mut self.pools[pool].ring, ring);
+        let has_moved = |(before, after): (&ShardHealth, &ShardHealth)| {
+            before.is_configured() && after.is_configured() && before.share != after.share
+        };
+        if before.iter().zip(health).any(has_moved) {
             self.pools[pool].moves += 1;
+        }
+        let is_reloaded = !self.pools[pool].ring.has_plan_of(&old);
+        if is_reloaded {
+            self.keep_transactions(pool, &old);
         }
         self.mark_displaced(pool);
         let concerned: Vec<u32> = self
@@ -240,7 +250,10 @@ impl Worker {
             self.reconnect_live(pool);
         }
         self.subscriptions_follow(pool);
-        self.release_moved(pool);
+        match is_reloaded {
+            true => self.resend_moved(pool),
+            false => self.release_moved(pool),
+        }
     }
 
     fn reconnect_live(&mut self, pool: usize) {

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::Worker;
+use crate::client::moved::Waited;
 use crate::client::session::Pause;
 use crate::reply::frame;
 use crate::reply::slots::Frame;
@@ -21,6 +22,8 @@ pub struct Loan {
     pub shard: usize,
     /// The keys that are waited for.
     pub keys: Vec<Bytes>,
+    /// The command, where it can be said again to another shard.
+    pub waited: Option<Waited>,
 }
 
 impl Worker {
@@ -31,9 +34,11 @@ impl Worker {
         session: u32,
         shard: usize,
         keys: Vec<Bytes>,
+        waited: Option<Waited>,
     ) -> Result<u32, String> {
         let number = self.lend(session, shard)?;
-        self.sessions[session as usize].loans.push(Loan { link: number, shard, keys });
+        let loan = Loan { link: number, shard, keys, waited };
+        self.sessions[session as usize].loans.push(loan);
         let link = &mut *self.links[number as usize];
         link.patient = true;
         if link.client_id.is_none() {
@@ -48,7 +53,8 @@ impl Worker {
     /// Lends a link to `shard` for one question to which the pool's `timeout` applies.
     pub(crate) fn lend_to_ask(&mut self, session: u32, shard: usize) -> Result<u32, String> {
         let number = self.lend(session, shard)?;
-        self.sessions[session as usize].loans.push(Loan { link: number, shard, keys: Vec::new() });
+        let loan = Loan { link: number, shard, keys: Vec::new(), waited: None };
+        self.sessions[session as usize].loans.push(loan);
         Ok(number)
     }
 
@@ -62,6 +68,9 @@ impl Worker {
     /// The command that the session waited for is answered; it goes on.
     #[cold]
     pub(super) fn unblocked(&mut self, number: u32, sequence: u32, frame: Frame<'_>) {
+        if self.waits_again(number, sequence, &frame) {
+            return;
+        }
         self.return_loans(number);
         let session = &mut self.sessions[number as usize];
         if session.pause == Pause::Blocked {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Guard;
 use super::identities::IdentityLinks;
+use super::{Commons, Guard};
 use crate::client::hold::Hold;
 use crate::client::monitor::Monitors;
 use crate::client::session::{Session, Special};
@@ -13,7 +13,7 @@ use crate::client::users::Openness;
 use crate::command::Learned;
 use crate::config::Pool;
 use crate::resp::{Protocol, ReplyLimits, RequestLimits};
-use crate::route::ring::{ALL, Ring};
+use crate::route::ring::Ring;
 use crate::shard::connect::Identity;
 use crate::shard::fault::LinkFault;
 use crate::shard::health::{ShardHealth, State};
@@ -62,13 +62,16 @@ pub struct PoolState {
     pub guard: Guard,
     /// The scripts that came with EVAL.
     pub seen_scripts: Seen,
+    /// What all workers have in common of the pool.
+    pub commons: Arc<Commons>,
+    /// Links per shard and identity, the heavy one first.
+    lanes: usize,
 }
 
 impl PoolState {
     /// The state at start: all shards are in, no link is open.
     pub fn new(config: Arc<Pool>, ring: Arc<Ring>) -> Self {
-        let live =
-            ShardHealth { state: State::Live, share: ALL, since: Instant::now(), cause: "".into() };
+        let live = ShardHealth::new(Instant::now());
         let mut pool = Self {
             moves: 0,
             health: vec![live; config.servers.len()],
@@ -76,6 +79,8 @@ impl PoolState {
             private_links: vec![0; config.servers.len()],
             guard: Guard::new(&config),
             seen_scripts: Seen::default(),
+            commons: Arc::new(Commons::new(config.script_cache)),
+            lanes: 1 + config.server_connections as usize,
             hold: None,
             standstill: None,
             unfinished: Unfinished::default(),
@@ -84,21 +89,32 @@ impl PoolState {
             monitors: Monitors::default(),
             learned: Arc::default(),
             hubs: Hubs::new(config.servers.len(), Arc::default()),
-            request_limits: RequestLimits {
-                bulk: config.max_bulk,
-                arguments: config.max_arguments,
-                inline: config.max_inline,
-                command: config.max_command,
-                once_known: None,
-            },
-            reply_limits: ReplyLimits { reply: config.max_reply, nesting: config.max_nesting },
-            timeout: config.timeout.map(|timeout| timeout.as_millis() as u32),
+            request_limits: request_limits(&config),
+            reply_limits: reply_limits(&config),
+            timeout: timeout(&config),
             config,
             ring,
         };
         let first = Identity { db: pool.config.redis_db, protocol: Protocol::Resp2, user: None };
         pool.enter(first).expect("there is room for the first identity");
         pool
+    }
+
+    /// Takes the limits over from the configuration.
+    pub(super) fn set_limits(&mut self) {
+        self.request_limits = request_limits(&self.config);
+        self.reply_limits = reply_limits(&self.config);
+        self.timeout = timeout(&self.config);
+    }
+
+    /// Links per shard and identity: the heavy one, then the native ones.
+    #[inline]
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    pub(super) fn set_lanes(&mut self, lanes: usize) {
+        self.lanes = lanes;
     }
 
     /// Gives a new session the marks that all sessions of the pool have at present.
@@ -122,10 +138,10 @@ impl PoolState {
 
     /// Whether keys live elsewhere than at home because a shard is out or on its way back.
     pub fn displaces(&self) -> bool {
-        self.health.iter().any(|shard| shard.share != ALL)
+        self.health.iter().any(ShardHealth::displaces)
     }
 
-    /// Shards that take requests or at least fail them: all but the ejected.
+    /// Shards that take requests or at least fail them: all but the ejected and the removed.
     pub fn members(&self) -> impl Iterator<Item = usize> + '_ {
         let is_member = |&shard: &usize| self.health[shard].has_keys();
         (0..self.health.len()).filter(is_member)
@@ -141,7 +157,8 @@ impl PoolState {
     #[inline]
     pub fn fault(&self, shard: usize) -> Option<LinkFault> {
         let health = &self.health[shard];
-        if matches!(health.state, State::Live | State::Returning) {
+        // What is on its way to one that was removed is to get there.
+        if matches!(health.state, State::Live | State::Returning | State::Removed) {
             return None;
         }
         let seconds = health.since.elapsed().as_secs_f64();
@@ -153,8 +170,26 @@ impl PoolState {
         format!(
             "ERR Connection refused (all {} shards of pool '{}' are ejected; the first that \
              answers its heartbeats again gets its keys back)",
-            self.config.servers.len(),
+            self.config.shard_count(),
             self.config.name
         )
     }
+}
+
+fn request_limits(config: &Pool) -> RequestLimits {
+    RequestLimits {
+        bulk: config.max_bulk,
+        arguments: config.max_arguments,
+        inline: config.max_inline,
+        command: config.max_command,
+        once_known: None,
+    }
+}
+
+fn reply_limits(config: &Pool) -> ReplyLimits {
+    ReplyLimits { reply: config.max_reply, nesting: config.max_nesting }
+}
+
+fn timeout(config: &Pool) -> Option<u32> {
+    config.timeout.map(|timeout| timeout.as_millis() as u32)
 }

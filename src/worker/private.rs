@@ -29,6 +29,14 @@ pub struct IdleLinks {
 }
 
 impl IdleLinks {
+    /// Takes a link to `shard` away; whether it was there.
+    pub(super) fn forget(&mut self, number: u32, shard: usize) -> bool {
+        let Some(idle) = self.idle.get_mut(shard) else { return false };
+        let before = idle.len();
+        idle.retain(|&known| known != number);
+        idle.len() < before
+    }
+
     /// The numbers of the links, each with its shard.
     pub(super) fn into_numbers(self) -> impl Iterator<Item = (usize, u32)> {
         let by_shard = self.idle.into_iter().enumerate();
@@ -158,9 +166,9 @@ impl Worker {
     }
 
     /// Takes a link back that was lent and that nothing was left on, or closes it if anything was.
-    pub(super) fn give_back(&mut self, number: u32) {
+    pub(crate) fn give_back(&mut self, number: u32) {
         let link = &mut *self.links[number as usize];
-        if !link.in_flight.is_empty() || link.is_marked {
+        if !link.in_flight.is_empty() || link.is_marked || link.is_outdated {
             return self.abandon(number);
         }
         link.owner = Owner::Nobody;
@@ -192,7 +200,7 @@ impl Worker {
         if let Some(identity) = state.identity(&link.identity) {
             let idle = &mut state.identities[identity].private.idle;
             idle.resize_with(state.config.servers.len(), Vec::new);
-            if idle[shard].len() < KEEP_IDLE {
+            if idle[shard].len() < KEEP_IDLE && state.health[shard].is_configured() {
                 return idle[shard].push(number);
             }
         }

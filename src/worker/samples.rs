@@ -148,7 +148,9 @@ impl Worker {
         let access = &mut open.access;
         access.reply_bytes += frame.bytes().len() as u64;
         if access.shard.is_none() || took.shard > access.shard_us {
-            access.shard = Some(self.pools[pool].config.servers[shard].name.clone());
+            let server = &self.pools[pool].config.servers[shard];
+            access.shard = Some(server.name.clone());
+            access.server = server.address.to_string();
             (access.shard_us, access.queued_us) = (took.shard, took.queued);
         }
         access.error = access.error.take().or_else(|| error_code(frame.bytes()));
@@ -176,6 +178,7 @@ fn mark(link: &mut Link, sample: &Sample, place: usize, parts: &mut Slab<Sampled
     };
     let mut marked = 0;
     for pending in link.in_flight.iter_mut().rev().take_while(its) {
+        // What CLIENT ID answers on a link is looked for there, and so is what other parts say.
         let is_common = matches!(pending.part, Part::Whole | Part::Of(_) | Part::Measured(_));
         if is_common || matches!(pending.part, Part::Ticket(_)) {
             let part = SampledPart { part: pending.part, sample: place, pool, shard };

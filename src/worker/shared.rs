@@ -1,8 +1,9 @@
 //! What the workers of a process know of each other: who is connected where, and how to ask.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use crate::access::Meters;
 use crate::admin::counters::HealthCounters;
 use crate::admin::memory::Shortage;
 use crate::journal::{Journal, JournalSettings};
+use crate::reload::Reloads;
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -32,25 +34,45 @@ pub struct Shared {
     pub started_at: SystemTime,
     /// What tells this run of the process from all others: 40 hexadecimal digits, as in Redis.
     pub run_id: String,
-    /// The scripts of each pool.
-    pub scripts: Vec<ScriptCache>,
     /// Which shards let in who says no password.
     pub doors: Arc<Doors>,
-    /// What the users and addresses of each pool use up.
-    pub meters: Vec<Meters>,
     /// What TLS handshakes of each pool take.
     pub certificates: Arc<Certificates>,
     /// What makes shards that are out suspect as a whole.
     pub suspicions: Suspicions,
-    /// What the monitor counts; set before workers serve.
-    pub health_counters: OnceLock<Arc<HealthCounters>>,
+    /// What the monitor counts; another one when pools or shards have come.
+    pub health_counters: ArcSwap<HealthCounters>,
+    /// How often the configuration was reloaded.
+    pub reloads: Arc<Reloads>,
     /// Whether the process has little memory left.
     pub shortage: Shortage,
     /// What the process listens on, and whether it is about to end.
     pub gate: Arc<Gate>,
     /// What is written down of single requests.
     pub journal: Journal,
+    /// What the workers share of each pool.
+    commons: RwLock<Vec<Arc<Commons>>>,
     inboxes: Vec<UnboundedSender<Message>>,
+}
+
+/// What all workers have in common of one pool.
+#[derive(Debug)]
+pub struct Commons {
+    /// Its scripts.
+    pub scripts: ScriptCache,
+    /// What its users and addresses use up.
+    pub meters: Meters,
+}
+
+impl Commons {
+    /// Nothing yet, with room for so many bytes of scripts.
+    pub fn new(script_cache: u64) -> Self {
+        Self::of(ScriptCache::new(script_cache))
+    }
+
+    fn of(scripts: ScriptCache) -> Self {
+        Self { scripts, meters: Meters::default() }
+    }
 }
 
 /// Where a client's session is.
@@ -80,12 +102,12 @@ impl Shared {
             started,
             started_at,
             run_id,
-            meters: scripts.iter().map(|_| Meters::default()).collect(),
-            scripts,
+            commons: RwLock::new(scripts.into_iter().map(Commons::of).map(Arc::new).collect()),
             doors,
             certificates,
             suspicions: Suspicions::default(),
-            health_counters: OnceLock::new(),
+            health_counters: ArcSwap::default(),
+            reloads: Arc::default(),
             shortage: Shortage::default(),
             gate: Arc::default(),
             journal: Journal::default(),
@@ -96,11 +118,21 @@ impl Shared {
     /// Has all workers write down of single requests what the settings say.
     ///
     /// # Errors
-    /// When the access log cannot be opened.
-    pub fn set_journal(&self, settings: &JournalSettings) -> std::io::Result<()> {
+    /// See [`Journal::set`].
+    pub fn set_journal(&self, settings: &JournalSettings) -> Result<(), String> {
         self.journal.set(settings)?;
         self.tell_all(Worker::follow_journal);
         Ok(())
+    }
+
+    /// What the workers share of pool `index`; of one that is new, a beginning with room for so many
+    /// bytes of scripts.
+    pub fn commons(&self, index: usize, script_cache: u64) -> Arc<Commons> {
+        let mut commons = self.commons.write().unwrap_or_else(PoisonError::into_inner);
+        while commons.len() <= index {
+            commons.push(Arc::new(Commons::new(script_cache)));
+        }
+        Arc::clone(&commons[index])
     }
 
     /// How many workers there are.

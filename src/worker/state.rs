@@ -17,6 +17,7 @@ use super::handshakes::Handshakes;
 use super::identities::KEEP_UNUSED;
 use super::journal::WorkerJournal;
 use super::samples::Samples;
+use super::timers::Timers;
 use super::timing::Said;
 use super::{PoolState, Shared};
 use crate::admin::counters::WorkerCounters;
@@ -62,6 +63,8 @@ pub struct Worker {
     pub(crate) askers: Slab<oneshot::Sender<Bytes>>,
     /// PUBLISHes in flight whose reply is to be corrected, by session and sequence number.
     pub(crate) published: HashMap<(u32, u32), Audience>,
+    /// Which timers run.
+    pub(super) timers: Timers,
     /// Where the next look for idle sessions begins.
     pub(super) idle_from: usize,
     /// Sessions that are to leave.
@@ -101,6 +104,7 @@ impl Worker {
     ) -> Rc<RefCell<Self>> {
         for (index, pool) in pools.iter_mut().enumerate() {
             pool.hubs = Hubs::new(pool.config.servers.len(), shared.subscriptions.of_pool(index));
+            pool.commons = shared.commons(index, pool.config.script_cache);
         }
         let worker = Rc::new_cyclic(|this: &Weak<RefCell<Self>>| {
             RefCell::new(Self {
@@ -119,6 +123,7 @@ impl Worker {
                 hotkeys: HotKeys::default(),
                 askers: Slab::new(),
                 published: HashMap::new(),
+                timers: Timers::default(),
                 idle_from: 0,
                 drain: Drain::default(),
                 handshakes: Handshakes::default(),
@@ -150,7 +155,9 @@ impl Worker {
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);
+            self.close_removed(pool);
         }
+        self.renew_outdated();
     }
 }
 

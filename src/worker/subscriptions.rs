@@ -294,8 +294,10 @@ impl Worker {
     }
 
     fn open_if_wanted(&mut self, at: HubAt, shard: usize) {
-        let hub = &self.pools[at.pool].hubs[at.hub];
-        if !hub.upstreams[shard].is_up && hub.wants(shard) {
+        let state = &self.pools[at.pool];
+        let hub = &state.hubs[at.hub];
+        let is_removed = state.config.servers[shard].is_removed;
+        if !hub.upstreams[shard].is_up && hub.wants(shard) && !is_removed {
             // A shard that is out is opened when health says that it is in; another one later.
             let _ = self.open_upstream(at, shard);
         }

@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::{Call, PoolState, Shared, Worker, flush, handshakes, idle};
+use super::{Call, PoolState, Shared, Worker, flush, handshakes};
 use crate::admin::counters::WorkerCounters;
 use crate::client::proxied;
 use crate::command::Learned;
@@ -99,6 +99,11 @@ impl Handle {
         self.tell(Message::Client { stream, pool, id });
     }
 
+    /// What the worker counts in from now on.
+    pub fn count_by(&mut self, counters: Arc<WorkerCounters>) {
+        self.counters = counters;
+    }
+
     /// Sessions that the worker has, those on their way to it included.
     pub fn sessions(&self) -> u64 {
         let pools = 0..self.counters.pools.len();
@@ -150,9 +155,8 @@ pub async fn serve(setup: Setup) {
     let Setup { index, counters, failures, shared, mut inbox, .. } = setup;
     let worker = Worker::new(pools, counters, failures, index, shared);
     tokio::task::spawn_local(flush::run(Rc::clone(&worker)));
-    start_timeouts(&worker);
     start_ticks(&worker);
-    idle::start(&worker);
+    worker.borrow_mut().start_timers();
     open_preconnected(&worker);
     while let Some(message) = inbox.recv().await {
         match message {
@@ -176,21 +180,6 @@ fn open_preconnected(worker: &Rc<RefCell<Worker>>) {
             worker.preconnect(pool);
         }
     }
-}
-
-/// A timer runs only where a pool has a `timeout`.
-fn start_timeouts(worker: &Rc<RefCell<Worker>>) {
-    let shortest = worker.borrow().pools.iter().filter_map(|pool| pool.timeout).min();
-    let Some(shortest) = shortest else { return };
-    let period = Duration::from_millis(u64::from(shortest / 8).clamp(1, 100));
-    let worker = Rc::clone(worker);
-    tokio::task::spawn_local(async move {
-        let mut ticks = tokio::time::interval(period);
-        loop {
-            ticks.tick().await;
-            worker.borrow_mut().sweep_timeouts();
-        }
-    });
 }
 
 /// What is told in seconds (how long a client was silent) needs no clock of its own.
@@ -235,7 +224,7 @@ fn accept(worker: &Rc<RefCell<Worker>>, stream: Incoming, pool: usize, id: u64) 
             worker.borrow_mut().add_session(socket, origin, pool, id);
         }),
         Err(error) => {
-            tracing::info!(client = id, %error, "client gone before it was served");
+            tracing::debug!(client = id, %error, "client gone before it was served");
             worker.borrow().never_served(pool);
         }
     }

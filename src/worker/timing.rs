@@ -9,7 +9,7 @@
 //! a link's replies. So the requests of a pipeline have the same moments, and are counted together.
 
 use super::Worker;
-use crate::admin::counters::ShardCounters;
+use crate::admin::counters::Queues;
 use crate::command::Family;
 use crate::reply::code::Code;
 use crate::reply::slots::Frame;
@@ -203,11 +203,15 @@ impl Worker {
     /// Brings up to date what is counted by looking: what waits and what is in flight. For who
     /// reads the counters.
     pub fn count_queues(&mut self) {
-        for pool in &self.counters.pools {
-            pool.shards.iter().for_each(ShardCounters::forget_queues);
-        }
+        let counters = &self.counters.pools;
+        let mut queues: Vec<Vec<Queues>> =
+            counters.iter().map(|pool| vec![Queues::default(); pool.shards.len()]).collect();
         for (_, link) in &self.links {
-            self.counters.pools[link.pool].shards[link.shard].add_queues(link);
+            queues[link.pool][link.shard].add(link);
+        }
+        for (counters, queues) in counters.iter().zip(queues) {
+            let shards = counters.shards.iter().zip(queues);
+            shards.for_each(|(shard, queues)| shard.set_queues(queues));
         }
     }
 }

@@ -78,6 +78,7 @@ fn every_key_reaches_its_own_field() {
             name: "x".into(),
             address: Address::Tcp { host: "a".into(), port: 1 },
             weight: 7,
+            is_removed: false,
         }],
         hash: Hash::Jenkins,
         hash_tag: Some(*b"{}"),

@@ -88,7 +88,7 @@ pub fn alpha(servers: Vec<Server>, set: impl FnOnce(&mut Pool)) -> Config {
 /// A server on loopback.
 pub fn at(port: u16) -> Server {
     let address = Address::Tcp { host: "127.0.0.1".into(), port };
-    Server { name: format!("127.0.0.1:{port}"), address, weight: 1 }
+    Server { name: format!("127.0.0.1:{port}"), address, weight: 1, is_removed: false }
 }
 
 /// A port that nobody listens on.

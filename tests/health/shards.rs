@@ -210,8 +210,13 @@ fn names_and_unix_sockets_are_asked_too() {
     let mut shard = Redis::start(&["--unixsocket", path.to_str().unwrap()]);
     let named = Address::Tcp { host: "localhost".into(), port: shard.port };
     let servers = vec![
-        Server { name: "by-name".into(), address: named, weight: 1 },
-        Server { name: "by-path".into(), address: Address::Unix(path.clone()), weight: 1 },
+        Server { name: "by-name".into(), address: named, weight: 1, is_removed: false },
+        Server {
+            name: "by-path".into(),
+            address: Address::Unix(path.clone()),
+            weight: 1,
+            is_removed: false,
+        },
     ];
     let watch = Watch::start(&alpha(servers, |_| {}));
     sleep(Duration::from_millis(350));

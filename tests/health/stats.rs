@@ -16,7 +16,8 @@ use crate::fleet::{free_port, pool};
 
 /// Pools in an order that is not the one twemproxy shows.
 fn two_pools() -> Config {
-    let server = |name: &str, address| Server { name: name.into(), address, weight: 1 };
+    let server =
+        |name: &str, address| Server { name: name.into(), address, weight: 1, is_removed: false };
     let tcp = |port| Address::Tcp { host: "127.0.0.1".into(), port };
     let unix = Address::Unix("/tmp/none.sock".into());
     Config {

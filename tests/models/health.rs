@@ -33,7 +33,7 @@ fn serves(state: State) -> bool {
     match state {
         State::Live => true,
         State::Down | State::Ejected => false,
-        State::Returning => unreachable!("judges know nothing of the way back"),
+        State::Returning | State::Removed => unreachable!("judges know nothing of these"),
     }
 }
 
@@ -42,7 +42,7 @@ fn has_keys(state: State) -> bool {
     match state {
         State::Live | State::Down => true,
         State::Ejected => false,
-        State::Returning => unreachable!("judges know nothing of the way back"),
+        State::Returning | State::Removed => unreachable!("judges know nothing of these"),
     }
 }
 

@@ -163,6 +163,7 @@ const REDIS: &[&str] = &[
     "ERR You should send CLUSTER FAILOVER",
     "ERR at least 1 input key",
     "ERR client-id should be",
+    "ERR count should be",
     "ERR invalid cursor",
     "ERR invalid password",
     "ERR max number of clients reached",

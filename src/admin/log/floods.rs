@@ -17,7 +17,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter};
 
 /// Lines of a kind that are written in a [`WINDOW`].
-pub const BURST: u32 = 10;
+pub const BURST: u32 = 50;
 /// For how long lines of a kind are counted together.
 pub const WINDOW: Duration = Duration::from_secs(10);
 

@@ -1,8 +1,10 @@
 //! A line of the log for people.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::time::SystemTime;
 
+use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -11,7 +13,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::Timestamp;
 
 /// `[2026-11-22 19:00:32.847Z] WARN circlet::shard: message field=value`, with the level in colour
-/// where the writer has colours.
+/// where the writer has colours. Fields that the message tells already are for programs only.
 pub(super) struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -21,7 +23,7 @@ where
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, N>,
+        _: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -31,9 +33,59 @@ where
             true => write!(writer, "[{time}] {}{level}{PLAIN} ", colour(*level))?,
             false => write!(writer, "[{time}] {level} ")?,
         }
-        write!(writer, "{}: ", metadata.target())?;
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        let mut said = Said::default();
+        event.record(&mut said);
+        let (message, fields) = (tidy(&said.message), tidy(&said.fields));
+        writeln!(writer, "{}: {message}{fields}", metadata.target())
+    }
+}
+
+/// The parts of a line. Tracing hands the message over first.
+#[derive(Default)]
+struct Said {
+    message: String,
+    fields: String,
+}
+
+/// What a message may tell in its own words.
+const TOLD: [&str; 3] = ["pool", "shard", "cause"];
+
+impl Said {
+    fn add(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.fields, " {}={value}", field.name());
+    }
+}
+
+impl Visit for Said {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.message = value.to_owned(),
+            name if TOLD.contains(&name) && self.message.contains(value) => {}
+            _ => self.add(field, format_args!("{value:?}")),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name if TOLD.contains(&name) && self.message.contains(&format!("{value:?}")) => {}
+            _ => self.add(field, format_args!("{value:?}")),
+        }
+    }
+}
+
+/// What came from outside must not pass for a line of its own, nor speak to the terminal.
+fn tidy(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        false => Cow::Borrowed(text),
+        true => {
+            let escaped = |character: char| match character.is_control() {
+                true => character.escape_default().to_string(),
+                false => character.to_string(),
+            };
+            Cow::Owned(text.chars().map(escaped).collect())
+        }
     }
 }
 

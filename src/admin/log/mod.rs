@@ -253,7 +253,7 @@ mod tests {
         let (subscriber, logging) =
             Logging::build(7, LogFilter::default(), LogFormat::Json, Some(&path)).unwrap();
         tracing::subscriber::with_default(subscriber, || {
-            for turn in 0..50 {
+            for turn in 0..90 {
                 for shard in ["a", "b"] {
                     tracing::warn!(pool = "alpha", shard, turn, "link to shard failed");
                 }
@@ -269,11 +269,37 @@ mod tests {
         let of = |shard: &str| lines.iter().filter(|line| line["shard"] == shard).count();
         assert_eq!(of("b"), floods::BURST as usize + 1);
         assert_eq!(of("a"), floods::BURST as usize + 2, "a new window begins");
-        assert_eq!(lines.iter().filter(|line| line["level"] == "DEBUG").count(), 50);
+        assert_eq!(lines.iter().filter(|line| line["level"] == "DEBUG").count(), 90);
         let told = lines.iter().find(|line| line["left_out"] == 40).unwrap();
         assert!(
             told["message"].as_str().unwrap().ends_with("10 s: link to shard failed"),
             "{told}"
+        );
+    }
+
+    #[test]
+    fn fields_that_the_message_tells_are_for_programs_and_nothing_forges_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let (subscriber, _logging) =
+            Logging::build(5, LogFilter::default(), LogFormat::Text, Some(&path)).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            let (pool, shard) = ("alpha", "one");
+            tracing::warn!(pool, shard, count = 3, "shard {shard} of pool alpha is out");
+            tracing::warn!(pool, text = %"b", "said: {}", "x\n[2026] ERROR \x1b[31m");
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        let said: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_once("tests: "))
+            .map(|(_, said)| said)
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "shard one of pool alpha is out count=3",
+                "said: x\\n[2026] ERROR \\u{1b}[31m pool=\"alpha\" text=b"
+            ]
         );
     }
 }

@@ -166,10 +166,28 @@ pub const METRICS: &[Metric] = &[
         From::Process(|process| f64::from(u8::from(process.is_memory_short))),
     ),
     Metric::new(
+        "circlet_draining",
+        Gauge,
+        "1 once the process is about to end and lets nobody in, else 0",
+        From::Process(|process| f64::from(u8::from(process.is_draining))),
+    ),
+    Metric::new(
         "circlet_workers",
         Gauge,
         "Worker threads",
         From::Process(|process| process.workers as f64),
+    ),
+    Metric::new(
+        "circlet_config_reloads_total",
+        Grows,
+        "Reloads of the configuration, those that changed nothing included",
+        From::Process(|process| process.reloads as f64),
+    ),
+    Metric::new(
+        "circlet_config_reloads_refused_total",
+        Grows,
+        "Reloads of a configuration that did not do, so that the old one stayed",
+        From::Process(|process| process.reloads_refused as f64),
     ),
     Metric::new(
         "circlet_return_seconds",

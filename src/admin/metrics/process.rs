@@ -31,6 +31,10 @@ pub struct Process {
     pub max_open_files: u64,
     /// Worker threads.
     pub workers: u64,
+    /// How often the configuration was reloaded.
+    pub reloads: u64,
+    /// How often one that was to be loaded did not do.
+    pub reloads_refused: u64,
 }
 
 impl Process {
@@ -50,6 +54,8 @@ impl Process {
             open_files: fs::read_dir("/proc/self/fd").map_or(0, |found| found.count() as u64 - 1),
             max_open_files: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
             workers: shared.workers() as u64,
+            reloads: shared.reloads.done(),
+            reloads_refused: shared.reloads.refused(),
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct PoolReading {
     pub config: Arc<Pool>,
     /// How often keys have moved because a shard went or came back.
     pub moves: u32,
-    /// The shards, as in the configuration.
+    /// The shards of the configuration, in the order of their indices.
     pub shards: Vec<ShardReading>,
     /// The share of the hottest key in the pool's commands that have keys, between 0 and 1.
     pub hottest: f64,
@@ -80,12 +80,16 @@ pub async fn read(shared: &Shared) -> Option<Reading> {
     let facts = timeout(PATIENCE, shared.ask_all(Worker::facts)).await.ok()?;
     let workers: Arc<[_]> = facts.iter().map(|facts| Arc::clone(&facts.counters)).collect();
     let process = Process::now(shared);
-    let health = shared.health_counters.get();
+    let health = shared.health_counters.load();
     let pools = facts.into_iter().next()?.pools.into_iter().enumerate();
-    let pools = pools.map(|(index, facts)| PoolReading::new(index, facts, health, &workers));
+    let pools = pools
+        .filter(|(_, facts)| facts.config.shard_count() > 0)
+        .map(|(index, facts)| PoolReading::new(index, facts, &health, &workers));
     let mut pools: Vec<PoolReading> = pools.collect();
     let keys = timeout(PATIENCE, hotkeys::report::ask(shared, None)).await.ok()?;
-    pools.iter_mut().zip(&keys).for_each(|(pool, keys)| pool.take_hottest(keys));
+    for pool in &mut pools {
+        keys.get(pool.index).into_iter().for_each(|keys| pool.take_hottest(keys));
+    }
     Some(Reading { process, pools, workers })
 }
 
@@ -116,18 +120,20 @@ impl PoolReading {
     fn new(
         index: usize,
         facts: PoolFacts,
-        health: Option<&Arc<HealthCounters>>,
+        health: &HealthCounters,
         workers: &Arc<[Arc<WorkerCounters>]>,
     ) -> Self {
-        let shards = facts.health.into_iter().zip(facts.shares).enumerate();
+        let shares = facts.shares.into_iter().chain(std::iter::repeat(0.0));
+        let shards = facts.health.into_iter().zip(shares).enumerate();
+        let shards = shards.filter(|(shard, _)| !facts.config.servers[*shard].is_removed);
         let shards = shards.map(|(shard, (state, ring_share))| ShardReading {
             name: facts.config.servers[shard].name.clone(),
             health: state,
             ring_share,
             hottest: 0.0,
-            ejections: health.map_or(0, |health| health.ejections(index, shard)),
-            readmissions: health.map_or(0, |health| health.readmissions(index, shard)),
-            ejected_at: health.map_or(0, |health| health.server_ejected_at(index, shard)),
+            ejections: health.ejections(index, shard),
+            readmissions: health.readmissions(index, shard),
+            ejected_at: health.server_ejected_at(index, shard),
             place: (index, shard),
             workers: Arc::clone(workers),
         });
@@ -143,8 +149,9 @@ impl PoolReading {
 
     fn take_hottest(&mut self, keys: &PoolReport) {
         self.hottest = keys.hottest();
-        let shards = self.shards.iter_mut().zip(&keys.hottest_of_shards);
-        shards.for_each(|(shard, &hottest)| shard.hottest = hottest);
+        for shard in &mut self.shards {
+            shard.hottest = keys.hottest_of_shards.get(shard.place.1).copied().unwrap_or_default();
+        }
     }
 
     /// Sums a number over the workers.

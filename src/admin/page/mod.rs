@@ -9,12 +9,16 @@
 //! There is no build step, and nothing comes from elsewhere. What clients chose (names, keys) is
 //! any bytes: [`shown`] makes text of it, which the scripts put on the page as text and nothing else.
 
+mod fleet;
 mod json;
+mod lately;
 mod portion;
 mod shown;
 mod stand_ins;
 mod state;
 mod way;
+
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue};
@@ -25,7 +29,7 @@ pub use shown::shown;
 pub use stand_ins::Found;
 
 /// What there is to GET at `path`, if it is a part of the page.
-pub async fn answer(shared: &Shared, found: &Found, path: &str, query: &str) -> Option<Page> {
+pub async fn answer(shared: &Shared, found: &Arc<Found>, path: &str, query: &str) -> Option<Page> {
     match path {
         "/api/state" => Some(state::answer(shared, found, query).await),
         "/api/explain" => Some(way::answer(shared, query).await),

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::admin::counters::ShardCounters;
+use crate::admin::counters::{Counter, ShardCounters};
+use crate::admin::histogram::Distribution;
 use crate::client::roll::{Client, Order};
 use crate::config::Pool;
+use crate::reply::code::Code;
 use crate::route::Ring;
+use crate::shard::fault_kind::FaultKind;
 use crate::shard::health::ShardHealth;
-use crate::worker::Worker;
+use crate::worker::{PoolState, Worker};
 
 /// See the module.
 pub struct Portion {
@@ -29,7 +32,7 @@ pub struct PoolPortion {
 }
 
 /// What is counted of a shard.
-#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Counts {
     pub requests: u64,
     pub request_bytes: u64,
@@ -39,19 +42,22 @@ pub struct Counts {
     pub in_flight: u64,
     /// Links open now.
     pub links: u64,
-    /// Links that the shard closed.
-    pub closed: u64,
-    /// Links lost to an error.
-    pub failed: u64,
-    /// Links lost to a timeout.
-    pub timed_out: u64,
+    /// Requests answered with an error because of their link, by [`FaultKind`].
+    pub failed: [u64; FaultKind::COUNT],
+    /// Links that failed, by [`FaultKind`].
+    pub lost: [u64; FaultKind::COUNT],
+    /// Errors that the shard said, by [`Code`].
+    pub errors: [u64; Code::COUNT],
+    /// From when a request was read to when it was written to the shard.
+    pub queue: Distribution,
+    /// From then to its reply.
+    pub shard: Distribution,
 }
 
 /// What is counted of a pool.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize)]
 pub struct Totals {
     pub clients: u64,
-    pub clients_ever: u64,
     /// Requests that could not be forwarded.
     pub not_forwarded: u64,
     /// Requests with keys whose own shard was out or on its way back.
@@ -64,9 +70,11 @@ impl Portion {
     /// Of the pool of this name, or the first; with the first `most` clients.
     pub fn of(worker: &Worker, name: Option<&str>, order: Order, most: usize) -> Self {
         let mut pools = worker.pools.iter();
-        let index = pools.position(|pool| name.is_none_or(|name| pool.config.name == name));
+        let served = pools.clone().filter(|pool| pool.config.shard_count() > 0);
+        let is_asked = |pool: &PoolState| name.is_none_or(|name| pool.config.name == name);
+        let index = pools.position(|pool| pool.config.shard_count() > 0 && is_asked(pool));
         Self {
-            pools: worker.pools.iter().map(|pool| pool.config.name.clone()).collect(),
+            pools: served.map(|pool| pool.config.name.clone()).collect(),
             pool: index.map(|index| PoolPortion::of(worker, index, order, most)),
         }
     }
@@ -87,7 +95,6 @@ impl PoolPortion {
             shards,
             totals: Totals {
                 clients: counted.client_connections.value(),
-                clients_ever: counted.total_connections.value(),
                 not_forwarded: counted.forward_error.value(),
                 displaced: counted.displaced_requests.value(),
                 refused: counted.displaced_refused.value(),
@@ -108,17 +115,24 @@ impl PoolPortion {
 
 impl Counts {
     fn of(shard: &ShardCounters) -> Self {
-        Self {
+        let mut counts = Self {
             requests: shard.requests.value(),
             request_bytes: shard.request_bytes.value(),
             replies: shard.responses.value(),
             reply_bytes: shard.response_bytes.value(),
             in_flight: 0,
             links: shard.server_connections.value(),
-            closed: shard.server_eof.value(),
-            failed: shard.server_err.value(),
-            timed_out: shard.server_timedout.value(),
+            failed: shard.failed_requests.each_ref().map(Counter::value),
+            lost: shard.link_failures.each_ref().map(Counter::value),
+            errors: shard.error_replies.each_ref().map(Counter::value),
+            queue: Distribution::default(),
+            shard: Distribution::default(),
+        };
+        for (_, times) in shard.times() {
+            counts.queue.add(&times.queue.read());
+            counts.shard.add(&times.shard.read());
         }
+        counts
     }
 
     fn add(&mut self, more: &Self) {
@@ -128,18 +142,23 @@ impl Counts {
         self.reply_bytes += more.reply_bytes;
         self.in_flight += more.in_flight;
         self.links += more.links;
-        self.closed += more.closed;
-        self.failed += more.failed;
-        self.timed_out += more.timed_out;
+        add_each(&mut self.failed, &more.failed);
+        add_each(&mut self.lost, &more.lost);
+        add_each(&mut self.errors, &more.errors);
+        self.queue.add(&more.queue);
+        self.shard.add(&more.shard);
     }
 }
 
 impl Totals {
     fn add(&mut self, more: &Self) {
         self.clients += more.clients;
-        self.clients_ever += more.clients_ever;
         self.not_forwarded += more.not_forwarded;
         self.displaced += more.displaced;
         self.refused += more.refused;
     }
+}
+
+fn add_each(all: &mut [u64], more: &[u64]) {
+    all.iter_mut().zip(more).for_each(|(all, more)| *all += more);
 }

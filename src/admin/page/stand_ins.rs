@@ -45,22 +45,27 @@ impl Found {
             .take()
             .filter(|last| Arc::ptr_eq(&last.config, &pool.config) && last.is_in == is_in);
         let last = last.unwrap_or_else(|| {
-            let stand_ins = Arc::new(count(&pool.ring, &is_in));
+            let stand_ins = Arc::new(count(pool, &is_in));
             Last { config: Arc::clone(&pool.config), is_in, stand_ins }
         });
         Arc::clone(&found[pool.index].insert(last).stand_ins)
     }
 }
 
-fn count(ring: &Ring, is_in: &[bool]) -> StandIns {
+fn count(pool: &PoolPortion, is_in: &[bool]) -> StandIns {
     let mut stand_ins = vec![Vec::new(); is_in.len()];
     if is_in.iter().all(|&is_in| is_in) {
         return stand_ins;
     }
+    let ring = &pool.ring;
     let whole = ring.with_shares(&vec![ALL; is_in.len()]);
-    let left: Vec<Share> = is_in.iter().map(|&is_in| if is_in { ALL } else { NOTHING }).collect();
+    let is_at_rest = pool.health.iter().all(|health| matches!(health.share, ALL | NOTHING));
+    let without = match is_at_rest {
+        true => Ring::clone(ring),
+        false => ring.with_live(is_in),
+    };
     let same: Vec<Option<usize>> = (0..is_in.len()).map(Some).collect();
-    let moves = moves::between(&whole, &ring.with_shares(&left), &same);
+    let moves = moves::between(&whole, &without, &same);
     for moved in moves.into_iter().flat_map(|moves| moves.each) {
         stand_ins[moved.from].push((moved.to, moved.share));
     }

@@ -1,5 +1,6 @@
 //! Where a key lives and why, as JSON: what the page says of what one types.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -13,7 +14,7 @@ use crate::command::table;
 use crate::config::Pool;
 use crate::resp::{Request, RequestLimits, RequestScanner, inline};
 use crate::route::Ring;
-use crate::route::explain::Spot;
+use crate::route::explain::{Explanation, Spot};
 use crate::worker::Shared;
 
 #[derive(Serialize, Default)]
@@ -58,13 +59,13 @@ pub async fn answer(shared: &Shared, query: &str) -> Page {
         let pool = pools.find(|pool| asked.as_ref().is_none_or(|name| pool.config.name == *name));
         pool.map(|pool| (Arc::clone(&pool.config), Arc::clone(&pool.ring)))
     });
-    match found.await.into_iter().next().flatten() {
-        Some((config, ring)) => json::page(StatusCode::OK, &explain(&config, &ring, &typed)),
-        None => json::fault(
-            StatusCode::NOT_FOUND,
-            &format!("there is no pool {:?}", name.unwrap_or_default()),
-        ),
-    }
+    let Some((config, ring)) = found.await.into_iter().next().flatten() else {
+        let name = name.unwrap_or_default();
+        return json::fault(StatusCode::NOT_FOUND, &format!("there is no pool {name:?}"));
+    };
+    // Rings are built for it, which takes a while: elsewhere, lest heartbeats wait.
+    let explained = tokio::task::spawn_blocking(move || explain(&config, &ring, &typed)).await;
+    json::page(StatusCode::OK, &explained.unwrap_or_default())
 }
 
 fn explain(config: &Pool, ring: &Ring, typed: &[u8]) -> Document {
@@ -105,31 +106,41 @@ fn command(config: &Pool, ring: &Ring, request: &Request<'_>) -> Document {
 }
 
 fn ways(config: &Pool, ring: &Ring, keys: &[&[u8]]) -> Vec<Key> {
-    keys.iter().map(|key| way(config, ring, key)).collect()
+    let mut without: HashMap<usize, Ring> = HashMap::new();
+    let mut next_of = |shard: usize, key: &[u8]| {
+        without.entry(shard).or_insert_with(|| ring.without(shard)).shard(key)
+    };
+    let way = |&key: &&[u8]| {
+        let way = ring.explain(key);
+        let next = way.shard.and_then(|shard| next_of(shard, key));
+        Key { next, ..Key::of(config, ring, key, way) }
+    };
+    keys.iter().map(way).collect()
 }
 
-fn way(config: &Pool, ring: &Ring, key: &[u8]) -> Key {
-    let way = ring.explain(key);
-    let (spot, index, of, value) = match way.spot {
-        Spot::Point { value, index, of } => ("point", index as u64, of as u64, Some(value)),
-        Spot::Slot { index, of } => ("slot", index as u64, of as u64, None),
-        Spot::Place { index, of } => ("place", index, of, None),
-        Spot::Only => ("only", 0, 1, None),
-        Spot::Chance => ("chance", 0, config.servers.len() as u64, None),
-    };
-    let is_tagged = way.hashed != (0..key.len());
-    Key {
-        key: shown(key),
-        tag: is_tagged.then(|| shown(&key[way.hashed.clone()])),
-        hash: way.hash,
-        spot,
-        number: index + 1,
-        of,
-        value,
-        place: ring.place_of_hash(way.hash),
-        home: way.home,
-        shard: way.shard,
-        next: way.shard.and_then(|shard| ring.without(shard).explain(key).shard),
+impl Key {
+    fn of(config: &Pool, ring: &Ring, key: &[u8], way: Explanation) -> Self {
+        let (spot, index, of, value) = match way.spot {
+            Spot::Point { value, index, of } => ("point", index as u64, of as u64, Some(value)),
+            Spot::Slot { index, of } => ("slot", index as u64, of as u64, None),
+            Spot::Place { index, of } => ("place", index, of, None),
+            Spot::Only => ("only", 0, 1, None),
+            Spot::Chance => ("chance", 0, config.servers.len() as u64, None),
+        };
+        let is_tagged = way.hashed != (0..key.len());
+        Self {
+            key: shown(key),
+            tag: is_tagged.then(|| shown(&key[way.hashed.clone()])),
+            hash: way.hash,
+            spot,
+            number: index + 1,
+            of,
+            value,
+            place: ring.place_of_hash(way.hash),
+            home: way.home,
+            shard: way.shard,
+            next: None,
+        }
     }
 }
 

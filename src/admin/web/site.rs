@@ -17,6 +17,7 @@ use crate::admin::page::{self, Found};
 use crate::admin::stats::StatsSource;
 use crate::hotkeys;
 use crate::journal::pages;
+use crate::reload::Reloader;
 use crate::server::Server;
 use crate::worker::Shared;
 
@@ -33,13 +34,16 @@ pub struct Site {
     /// By which names visitors may call.
     pub names: Names,
     /// What the page need not find out again.
-    pub found: Found,
+    pub found: Arc<Found>,
+    /// Has the configuration reloaded, where there is a file to reload.
+    pub reloader: Option<Reloader>,
 }
 
 impl Site {
     /// The site of this proxy, for visitors that call by these names.
-    pub fn new(server: &Server, names: Names) -> Self {
-        Self { stats: server.stats(), shared: server.shared(), names, found: Found::default() }
+    pub fn new(server: &Server, names: Names, reloader: Option<Reloader>) -> Self {
+        let (stats, shared) = (server.stats(), server.shared());
+        Self { stats, shared, names, found: Arc::default(), reloader }
     }
 
     /// The answer to one request.
@@ -65,6 +69,8 @@ impl Site {
             (Method::GET | Method::HEAD, path @ ("/metrics" | "/metrics.json" | "/readyz")) => {
                 metrics::answer(path, request.headers(), &self.shared).await
             }
+            (Method::POST, "/reload") => self.reload().await,
+            (_, "/reload") => other_method("POST"),
             (_, "/healthz" | "/metrics" | "/metrics.json" | "/readyz") => other_method("GET"),
             (Method::GET | Method::HEAD, path) => {
                 let query = request.uri().query().unwrap_or_default();
@@ -72,6 +78,17 @@ impl Site {
                 found.unwrap_or_else(|| nothing(path))
             }
             (_, path) => nothing(path),
+        }
+    }
+
+    /// What a reload has changed, or why the configuration does not do.
+    async fn reload(&self) -> Page {
+        let Some(reloader) = &self.reloader else {
+            return text(StatusCode::NOT_FOUND, "this circlet has no file that could change\n");
+        };
+        match reloader.reload("POST /reload").await {
+            Ok(report) => text(StatusCode::OK, report.to_string()),
+            Err(why) => text(StatusCode::UNPROCESSABLE_ENTITY, format!("{}\n", why.trim_end())),
         }
     }
 }

@@ -20,6 +20,7 @@ mod waits;
 use bytes::Bytes;
 
 use self::waits::Wait;
+pub(super) use self::waits::{milliseconds, seconds};
 use super::procedure::Steps;
 use crate::command::bits::{Flags, KeyFlags};
 use crate::command::{Spec, keys};

@@ -110,6 +110,7 @@ pub(super) async fn run(
     let until = time.map(|time| Instant::now() + time);
     let mut pause = FIRST_PAUSE;
     loop {
+        find_again(steps, &command, &mut keys);
         if let Some(reply) = wait.look(steps, &command, &keys).await {
             return reply;
         }
@@ -122,6 +123,16 @@ pub(super) async fn run(
         sleep(pause.min(left)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// A key may live elsewhere since the last look.
+fn find_again(steps: &Steps, command: &Command, keys: &mut [Key]) {
+    steps.with(|worker, number| {
+        let ring = worker.ring_of(number);
+        for key in keys {
+            key.shard = ring.shard(command.key(*key)).unwrap_or(key.shard);
+        }
+    });
 }
 
 /// The first key that has something gives it.
@@ -172,7 +183,7 @@ async fn fix_ends(steps: &Steps, command: &mut Command, keys: &[Key]) -> Result<
 }
 
 /// Redis's timeout in seconds; 0 is none.
-fn seconds(text: &[u8]) -> Result<Option<Duration>, &'static str> {
+pub(in crate::client) fn seconds(text: &[u8]) -> Result<Option<Duration>, &'static str> {
     let number: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     match number {
         Some(0.0) => Ok(None),
@@ -186,7 +197,7 @@ fn seconds(text: &[u8]) -> Result<Option<Duration>, &'static str> {
 }
 
 /// XREAD's timeout in milliseconds; 0 is none.
-fn milliseconds(text: &[u8]) -> Result<Option<Duration>, &'static str> {
+pub(in crate::client) fn milliseconds(text: &[u8]) -> Result<Option<Duration>, &'static str> {
     match crate::client::local::integer(text) {
         Some(0) => Ok(None),
         Some(number) => match u64::try_from(number) {

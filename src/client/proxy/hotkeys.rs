@@ -3,7 +3,6 @@
 
 use super::Subcommand;
 use crate::hotkeys::report::{self, PoolReport, percent, tenths};
-use crate::journal::redact::Redactor;
 use crate::resp::{Request, Writer};
 use crate::worker::Worker;
 
@@ -61,7 +60,7 @@ fn answer(
     worker: &mut Worker,
     number: u32,
     request: &Request<'_>,
-    write: fn(&mut Writer<'_>, &PoolReport, usize, &Redactor),
+    write: fn(&mut Writer<'_>, &PoolReport, usize),
 ) {
     let asked = match Asked::of(request) {
         Ok(asked) => asked,
@@ -81,19 +80,19 @@ fn answer(
         let mut reply = Vec::new();
         let writer = &mut Writer::new(&mut reply, protocol);
         match reports.first() {
-            Some(report) => write(writer, report, asked.count, &shared.journal.redactor()),
+            Some(report) => write(writer, report, asked.count),
             None => writer.array(0),
         }
         reply
     });
 }
 
-fn hot(writer: &mut Writer<'_>, report: &PoolReport, count: usize, redactor: &Redactor) {
+fn hot(writer: &mut Writer<'_>, report: &PoolReport, count: usize) {
     let keys = &report.hot[..report.hot.len().min(count)];
     writer.array(keys.len());
     for key in keys {
         writer.map(9);
-        field(writer, "key", |writer| writer.bulk(&key.key.shown(redactor)));
+        field(writer, "key", |writer| writer.bulk(&key.key.shown()));
         field(writer, "shard", |writer| shard(writer, key.shard.as_deref()));
         field(writer, "rate", |writer| writer.double(tenths(key.rate)));
         field(writer, "error", |writer| writer.double(tenths(key.error)));
@@ -105,12 +104,12 @@ fn hot(writer: &mut Writer<'_>, report: &PoolReport, count: usize, redactor: &Re
     }
 }
 
-fn big(writer: &mut Writer<'_>, report: &PoolReport, count: usize, redactor: &Redactor) {
+fn big(writer: &mut Writer<'_>, report: &PoolReport, count: usize) {
     let keys = &report.big[..report.big.len().min(count)];
     writer.array(keys.len());
     for key in keys {
         writer.map(7);
-        field(writer, "key", |writer| writer.bulk(&key.key.shown(redactor)));
+        field(writer, "key", |writer| writer.bulk(&key.key.shown()));
         field(writer, "shard", |writer| shard(writer, key.shard.as_deref()));
         field(writer, "largest", |writer| writer.integer(key.largest as i64));
         field(writer, "last", |writer| writer.integer(key.last as i64));

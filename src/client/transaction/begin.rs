@@ -53,14 +53,15 @@ impl Worker {
         };
         for &key in &keys {
             let key = request.arg(key as usize);
-            let Some(shard) = self.ring_of(number).shard(key) else {
+            let Some(shard) = self.ring_of_transaction(number).shard(key) else {
                 return self.refuse_nobody_in(number);
             };
             let first = request.arg(keys[0] as usize);
             let home = &self.sessions[number as usize].transaction;
             let home = home.as_ref().and_then(|transaction| transaction.home.as_ref());
-            let expected =
-                home.map(|home| home.shard).or_else(|| self.ring_of(number).shard(first));
+            let expected = home
+                .map(|home| home.shard)
+                .or_else(|| self.ring_of_transaction(number).shard(first));
             if expected != Some(shard) {
                 let other = home.map_or_else(|| first.to_vec(), |home| home.key.clone());
                 return self.refuse_stray(number, spec, &other, key);
@@ -76,7 +77,7 @@ impl Worker {
         if self.sessions[number as usize].transaction.is_some() {
             return true;
         }
-        let Some(shard) = self.ring_of(number).shard(key) else { return false };
+        let Some(shard) = self.ring_of_transaction(number).shard(key) else { return false };
         if let Err(text) = self.take_private(number, shard) {
             self.say(number, |writer| writer.error(&text));
             return false;

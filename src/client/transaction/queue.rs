@@ -103,7 +103,7 @@ impl Worker {
             self.say(number, |writer| writer.error(NO_MULTI));
             return None;
         }
-        let is_alone = self.pool_of(number).config.servers.len() == 1;
+        let is_alone = self.pool_of(number).config.is_alone();
         match spec.handling {
             Handling::Sort => match self.stray_pattern(number, request) {
                 None => self.place_by_keys(number, spec, request),
@@ -195,7 +195,7 @@ impl Worker {
         let Some(&first) = keys.first() else { return Some(Place::Any) };
         let session = &self.sessions[number as usize];
         let home = session.transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
-        let ring = self.ring_of(number);
+        let ring = self.ring_of_transaction(number);
         let place = home.map(|home| home.shard).or_else(|| ring.shard(request.arg(first as usize)));
         let Some(place) = place else {
             self.doom(number);
@@ -236,9 +236,9 @@ impl Worker {
         let place = self.place_by_keys(number, spec, request)?;
         let transaction = &self.sessions[number as usize].transaction;
         let home = transaction.as_ref().and_then(|transaction| transaction.home.as_ref());
-        let own = positions(spec, request)
-            .ok()
-            .and_then(|keys| self.ring_of(number).shard(request.arg(*keys.first()? as usize)));
+        let own = positions(spec, request).ok().and_then(|keys| {
+            self.ring_of_transaction(number).shard(request.arg(*keys.first()? as usize))
+        });
         let any = || self.pool_of(number).any_shard();
         if let Some(shard) = own.or(home.map(|home| home.shard)).or_else(any) {
             self.prepare_script(number, shard, script, request.arg(1));
@@ -249,7 +249,7 @@ impl Worker {
     /// Whether the command may be executed on other shards than the transaction's first, which then
     /// is over several.
     fn scatters(&mut self, number: u32, spec: &Spec, request: &Request<'_>, keys: &[u32]) -> bool {
-        let ring = self.ring_of(number);
+        let ring = self.ring_of_transaction(number);
         let shard_of = |key: u32| ring.shard(request.arg(key as usize));
         let is_whole = keys.iter().all(|&key| shard_of(key) == shard_of(keys[0]));
         let may = self.pool_of(number).config.cross_shard == CrossShard::Allow

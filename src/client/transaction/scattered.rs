@@ -81,7 +81,8 @@ impl Worker {
         let Some((spec, keys)) = keys.filter(|(_, keys)| !keys.is_empty()) else {
             return plan.whole(home, request);
         };
-        let shard_of = |&key: &u32| pool.ring.shard(request.arg(key as usize)).unwrap_or(home);
+        let ring = self.ring_of_transaction(number);
+        let shard_of = |&key: &u32| ring.shard(request.arg(key as usize)).unwrap_or(home);
         let shards: Vec<u16> = keys.iter().map(|key| shard_of(key) as u16).collect();
         let first = shards[0];
         if spec.handling != Handling::Split || shards.iter().all(|&shard| shard == first) {

@@ -125,7 +125,14 @@ pub static SETTINGS: &[Setting] = &[
         flags: "--access-log-sample",
         default: "0",
         takes: Kind::Integer(0..=1_000_000_000),
-        meaning: "One in so many requests is sampled for the access log; 0 for none.",
+        meaning: "One in so many requests is sampled, for the access log and for spans; 0 for none.",
+    },
+    Setting {
+        name: "otel_endpoint",
+        flags: "",
+        default: "",
+        takes: Kind::Text,
+        meaning: "Where spans of sampled requests are sent for OpenTelemetry, as OTLP over HTTP, such as `http://127.0.0.1:4318`; nowhere without one. Only where circlet was built with the feature `otel`.",
     },
     Setting {
         name: "log_redact_keys",

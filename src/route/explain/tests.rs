@@ -73,24 +73,3 @@ fn the_spot_is_the_one_that_the_hash_falls_on() {
     let one = RingSpec::new(&[("a", 1)]).build().explain(b"k");
     assert_eq!((one.spot, one.shard), (Spot::Only, Some(0)));
 }
-
-#[test]
-fn sectors_go_around_once_and_have_the_shards_shares() {
-    for distribution in ALL {
-        let ring = ring(distribution, None);
-        for ring in [ring.clone(), ring.without(1)] {
-            let sectors = ring.sectors();
-            let mut owned = vec![0.0; SERVERS.len()];
-            let mut end = 0.0;
-            for sector in &sectors {
-                assert!((sector.from - end).abs() < 1e-9, "{sector:?} after {end}");
-                owned[sector.shard] += sector.to - sector.from;
-                end = sector.to;
-            }
-            assert!((end - 1.0).abs() < 1e-9);
-            for (owned, share) in owned.iter().zip(ring.shares()) {
-                assert!((owned - share).abs() < 1e-9, "{owned} and {share}");
-            }
-        }
-    }
-}

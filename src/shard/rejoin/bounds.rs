@@ -33,7 +33,11 @@ pub(super) async fn watch(
     loop {
         sleep(LOOK_EVERY).await;
         let shares = shares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        let out: Vec<usize> = (0..shares.len()).filter(|shard| shares[*shard] == NOTHING).collect();
+        let is_out = |shard: &usize| {
+            let server = settings.servers.get(*shard);
+            shares[*shard] == NOTHING && server.is_some_and(|server| !server.is_removed)
+        };
+        let out: Vec<usize> = (0..shares.len()).filter(is_out).collect();
         let watch = Watch { settings: &settings, pool, shared: &shared };
         for home in entered.iter().filter(|home| shares[**home] == ALL) {
             for wire in wires.values_mut() {
@@ -126,9 +130,13 @@ impl Watch<'_> {
         wire.select(db).await?;
         wire.demand_one(&[b"UNLINK", record]).await?;
         warn!(
+            pool = self.settings.name,
+            shard = self.settings.servers[home].name,
             "pool {}: more than rejoin_limit ({}) keys of shard {} are written elsewhere while it \
              is out; it is suspect as a whole",
-            self.settings.name, self.settings.rejoin_limit, self.settings.servers[home].name
+            self.settings.name,
+            self.settings.rejoin_limit,
+            self.settings.servers[home].name
         );
         Ok(())
     }

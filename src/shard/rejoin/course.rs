@@ -48,13 +48,18 @@ impl Course {
             }
             if told.as_ref() != Some(&trouble) {
                 let (shard, pool) = (&self.settings.servers[self.home].name, &self.settings.name);
-                warn!("shard {shard} of pool {pool} is not back yet: {trouble}; trying again");
+                warn!(
+                    pool, shard, cause = %trouble,
+                    "shard {shard} of pool {pool} is not back yet: {trouble}; trying again"
+                );
             }
             told = Some(trouble);
             sleep(TRY_AGAIN).await;
         }
         let (shard, pool) = (&self.settings.servers[self.home].name, &self.settings.name);
         info!(
+            pool,
+            shard,
             "shard {shard} of pool {pool} has all its keys again, {} after it answered: {} keys \
              written elsewhere were seen to, {} of them carried over",
             span(started.elapsed()),
@@ -157,6 +162,8 @@ impl Course {
             crew.go_on();
             let (shard, pool) = (&self.settings.servers[self.home].name, &self.settings.name);
             info!(
+                pool,
+                shard,
                 "shard {shard} of pool {pool} has {share}/{ALL} of its keys; requests for them \
                  were held for {:.1} ms",
                 halted.elapsed().as_secs_f64() * 1000.0

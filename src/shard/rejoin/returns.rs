@@ -11,7 +11,7 @@ use super::bounds;
 use super::course::Course;
 use super::crew::Crew;
 use super::suspicion::Why;
-use crate::config::{Config, Distribution, Pool, Rejoin};
+use crate::config::{Distribution, Pool, Rejoin};
 use crate::route::ring::{ALL, NOTHING, Ring, Share};
 use crate::shard::health::{Change, ShardHealth, State};
 use crate::worker::Shared;
@@ -57,6 +57,8 @@ struct OfPool {
     running: Option<(AbortHandle, u64)>,
     /// As published last, for [`bounds`].
     shares: Arc<Mutex<Vec<Share>>>,
+    /// The task that keeps records within their limit.
+    watcher: Option<AbortHandle>,
     /// Whether entries are marked as returned though the switch has not come.
     unswitched: Arc<AtomicBool>,
 }
@@ -68,18 +70,10 @@ struct Return {
 
 impl Returns {
     /// None, and where they will tell of themselves.
-    pub fn new(config: &Config) -> (Self, mpsc::UnboundedReceiver<News>) {
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<News>) {
         let (news, told) = mpsc::unbounded_channel();
-        let of_pool = |pool: &Pool| OfPool {
-            settings: Arc::new(pool.clone()),
-            ring: Arc::new(Ring::new(pool)),
-            waiting: Vec::new(),
-            running: None,
-            shares: Arc::new(Mutex::new(vec![ALL; pool.servers.len()])),
-            unswitched: Arc::default(),
-        };
-        let pools = config.pools.iter().map(of_pool).collect();
-        (Self { pools, shared: None, news, tasks: JoinSet::new(), serial: 0 }, told)
+        let (pools, tasks) = (Vec::new(), JoinSet::new());
+        (Self { pools, shared: None, news, tasks, serial: 0 }, told)
     }
 
     /// The workers, without which nothing can be done about keys written elsewhere.
@@ -89,13 +83,45 @@ impl Returns {
 
     /// Begins to watch that records stay within their limits.
     pub fn watch_limits(&mut self) {
+        (0..self.pools.len()).for_each(|pool| self.watch_limit(pool));
+    }
+
+    fn watch_limit(&mut self, pool: usize) {
         let Some(shared) = &self.shared else { return };
-        for (index, pool) in self.pools.iter().enumerate() {
-            if matches!(pool.settings.rejoin, Rejoin::Clean | Rejoin::Move) {
-                let (settings, shares) = (Arc::clone(&pool.settings), Arc::clone(&pool.shares));
-                self.tasks.spawn(bounds::watch(settings, index, shares, Arc::clone(shared)));
+        let of_pool = &mut self.pools[pool];
+        if let Some(watcher) = of_pool.watcher.take() {
+            watcher.abort();
+        }
+        if matches!(of_pool.settings.rejoin, Rejoin::Clean | Rejoin::Move) {
+            let (settings, shares) = (Arc::clone(&of_pool.settings), Arc::clone(&of_pool.shares));
+            let watch = bounds::watch(settings, pool, shares, Arc::clone(shared));
+            of_pool.watcher = Some(self.tasks.spawn(watch));
+        }
+    }
+
+    /// Goes on by a pool's new configuration, in which the shards in `others` are gone or new. A
+    /// return under way begins again from its records.
+    pub fn follow(
+        &mut self,
+        pool: usize,
+        (settings, ring): (&Arc<Pool>, &Arc<Ring>),
+        others: &[usize],
+    ) {
+        if pool == self.pools.len() {
+            self.pools.push(OfPool::new(Arc::clone(settings), Arc::clone(ring)));
+        } else {
+            let of_pool = &mut self.pools[pool];
+            of_pool.settings = Arc::clone(settings);
+            of_pool.ring = Arc::clone(ring);
+            of_pool.waiting.retain(|one| !others.contains(&one.shard));
+            if let Some(shared) = &self.shared {
+                others.iter().for_each(|&home| shared.suspicions.settle(pool, home, u64::MAX));
+            }
+            if of_pool.running.is_some() {
+                self.begin_again(pool);
             }
         }
+        self.watch_limit(pool);
     }
 
     /// The health of a pool's shards as it is to be published: what the judges say, but for shards
@@ -122,7 +148,8 @@ impl Returns {
         }
         for change in changes.iter().filter(|change| change.to != State::Live) {
             of_pool.waiting.retain(|one| one.shard != change.shard);
-            let absent = (0..health.len()).filter(|shard| *shard != change.shard);
+            let is_other = |shard: &usize| *shard != change.shard && health[*shard].is_configured();
+            let absent = (0..health.len()).filter(is_other);
             for home in absent.filter(|home| of_pool.is_absent(*home, health)) {
                 if let Some(shared) = &self.shared {
                     // What was written at the one that went for the other cannot be asked for.
@@ -136,10 +163,15 @@ impl Returns {
         for change in came {
             of_pool.waiting.push(Return { shard: change.shard, share: NOTHING });
         }
-        let others = (0..health.len()).any(|shard| !of_pool.is_absent(shard, health));
+        let is_there =
+            |shard: usize| health[shard].is_configured() && !of_pool.is_absent(shard, health);
+        let others = (0..health.len()).any(is_there);
         if !others && !of_pool.waiting.is_empty() {
             let name = &of_pool.settings.name;
-            info!("pool {name}: nobody else is in, so the shards that answer serve at once");
+            info!(
+                pool = name,
+                "pool {name}: nobody else is in, so the shards that answer serve at once"
+            );
             of_pool.waiting.clear();
             if let Some(shared) = &self.shared {
                 (0..health.len()).for_each(|home| shared.suspicions.settle(pool, home, u64::MAX));
@@ -202,6 +234,18 @@ impl Returns {
 }
 
 impl OfPool {
+    fn new(settings: Arc<Pool>, ring: Arc<Ring>) -> Self {
+        Self {
+            ring,
+            waiting: Vec::new(),
+            running: None,
+            shares: Arc::new(Mutex::new(vec![ALL; settings.servers.len()])),
+            watcher: None,
+            unswitched: Arc::default(),
+            settings,
+        }
+    }
+
     fn returns_slowly(&self, has_workers: bool) -> bool {
         let does_more = self.settings.rejoin != Rejoin::Keep && has_workers;
         self.settings.auto_eject_hosts

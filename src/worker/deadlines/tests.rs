@@ -25,7 +25,7 @@ const REPLY: &[u8] = b"$1\r\nv\r\n";
 const COUNT: usize = 3000;
 
 /// A worker over one shard at `port`, whose requests may wait for 50 ms.
-fn worker(port: u16) -> Rc<RefCell<Worker>> {
+pub(in crate::worker) fn worker(port: u16) -> Rc<RefCell<Worker>> {
     let text = format!(
         "pool:\n  listen: 127.0.0.1:1\n  redis: true\n  timeout: 50\n  servers:\n    - 127.0.0.1:{port}:1\n"
     );

@@ -1,10 +1,18 @@
 //! Replies of PROXY EXPLAIN, RING and SHARDS as fields by name, in either version of RESP.
 
+use std::fmt;
+
 use crate::harness::{Client, Reply};
 
 /// One map of a reply.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Told(pub Vec<(String, Reply)>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| write!(f, "{name}={value} "))
+    }
+}
 
 impl Told {
     /// A map, or RESP2's array of names and values.
@@ -54,6 +62,13 @@ impl Told {
     /// Whether there is such a field.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// Of an array of maps the one of this shard.
+    #[track_caller]
+    pub fn shard(reply: Reply, name: &str) -> Told {
+        let all = Told::list(reply);
+        all.into_iter().find(|told| told.text("shard") == name).expect(name)
     }
 
     /// An array of maps.

@@ -124,6 +124,14 @@ impl Proxy {
         Address::Tcp(found.unwrap_or_else(|| panic!("no {{port:{name}}} in the config")).1)
     }
 
+    /// The port that `{port:NAME}` stands for.
+    pub fn port_of(&self, name: &str) -> u16 {
+        match self.address_of(name) {
+            Address::Tcp(port) => port,
+            other => panic!("{other:?} is no port"),
+        }
+    }
+
     /// A connection to the first pool.
     pub fn client(&self) -> Client {
         Client::connect(&self.address())

@@ -97,7 +97,8 @@ fn errors_that_circlet_says_and_errors_of_shards_are_told_apart() {
     refused(&mut client, "GET k", "NOAUTH");
     refused(&mut client, "AUTH wrong", "WRONGPASS");
     say(&mut client, "AUTH secret");
-    refused(&mut client, "EVAL return 8 1a 2b 3c 4d 5e 6f 7g 8h", "CROSSSLOT");
+    let keys: String = (0..40).map(|n| format!(" {n}:key:{n}")).collect();
+    refused(&mut client, &format!("EVAL return 40{keys}"), "CROSSSLOT");
     refused(&mut client, "NOSUCH command", "ERR unknown command");
     assert_eq!(say(&mut client, "SET s v").bytes(), b"OK");
     refused(&mut client, "LPUSH s v", "WRONGTYPE");

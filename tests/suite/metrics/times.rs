@@ -27,7 +27,7 @@ fn a_slow_shard_shows_in_its_own_time_and_nowhere_else() {
     }
     let before = scrape(port);
     relay.delay(DELAY);
-    for key in 0..20 {
+    for key in 0..12 {
         say(&mut client, &format!("GET {key}:key:{key}"));
     }
     let after = scrape(port);
@@ -36,27 +36,30 @@ fn a_slow_shard_shows_in_its_own_time_and_nowhere_else() {
         (after.0 - before.0, after.1 - before.1)
     };
     let requests = keys(&after, "slow") - keys(&before, "slow");
-    assert!((3.0..18.0).contains(&requests), "both shards have keys: {requests}");
+    assert!((2.0..11.0).contains(&requests), "both shards have keys: {requests}");
     let expected = requests * DELAY.as_secs_f64();
     let (reply, _) = grown("reply", "slow");
-    assert!((expected..expected * 1.7).contains(&reply), "{reply} s of {expected}");
+    assert!((expected..expected * 2.0).contains(&reply), "{reply} s of {expected}");
     // All that circlet itself spent is but a small part.
     for (name, shard) in [("queue", "slow"), ("queue", "quick"), ("reply", "quick")] {
         let (seconds, count) = grown(name, shard);
-        assert!(seconds < expected / 3.0, "{name} of {shard}: {seconds} s for {count} requests");
+        assert!(
+            seconds < count * DELAY.as_secs_f64() / 2.0,
+            "{name} of {shard}: {seconds} s for {count} requests"
+        );
     }
     let family = |metrics: &Metrics, name: &str| {
         let series = format!("circlet_command_{name}_seconds_sum");
         metrics.of(&format!("{series}{{pool=\"pool\",family=\"string\"}}"))
     };
     assert!(family(&after, "shard") - family(&before, "shard") >= expected);
-    assert!(family(&after, "queue") - family(&before, "queue") < expected / 3.0);
+    assert!(family(&after, "queue") - family(&before, "queue") < expected / 2.0);
     let long = |metrics: &Metrics| {
         let series =
-            "circlet_shard_reply_seconds_bucket{pool=\"pool\",shard=\"slow\",le=\"0.0256\"}";
+            "circlet_shard_reply_seconds_bucket{pool=\"pool\",shard=\"slow\",le=\"0.0512\"}";
         keys(metrics, "slow") - metrics.of(series)
     };
-    assert!(long(&after) - long(&before) >= requests, "each took longer than 25.6 ms");
+    assert!(long(&after) - long(&before) >= requests, "each took longer than 51.2 ms");
 }
 
 #[test]
@@ -103,4 +106,5 @@ fn waiting_on_purpose_is_not_slowness() {
     assert!(seconds < 0.2, "{seconds}");
 }
 
-const DELAY: Duration = Duration::from_millis(40);
+/// Much longer than anything takes on a busy machine.
+const DELAY: Duration = Duration::from_millis(100);

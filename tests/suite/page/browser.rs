@@ -101,6 +101,15 @@ impl Tab {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
+    /// Presses a key that types nothing.
+    pub fn press(&self, key: &str) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let code = if key == "ArrowDown" { 40 } else { 0 };
+            let event = json!({ "type": kind, "key": key, "windowsVirtualKeyCode": code });
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
     /// Exceptions, errors and warnings, those of the Content-Security-Policy among them.
     pub fn complaints(&self) -> Vec<String> {
         self.eval("0");
@@ -147,9 +156,6 @@ impl Browser {
             let script = "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
             command.args(["-c", script, "bash", program, "--headless=new"]);
             command.args(FLAGS).arg(format!("--user-data-dir={}", profile.display()));
-            if rustix::process::geteuid().is_root() {
-                command.arg("--no-sandbox");
-            }
             command.stdin(Stdio::piped()).stdout(Stdio::piped());
         })
         .expect("bash is there");
@@ -248,8 +254,10 @@ fn from_base64(text: &str) -> Vec<u8> {
     digits.chunks(4).flat_map(whole).collect()
 }
 
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 13] = [
     "--remote-debugging-pipe",
+    // It needs rights that root and containers lack, and we visit nobody but ourselves.
+    "--no-sandbox",
     "--disable-gpu",
     // Containers have little of it.
     "--disable-dev-shm-usage",

@@ -37,7 +37,7 @@ fn a_tag_is_told_and_a_command_shows_each_of_its_keys() {
     let Some(scene) = Scene::open("hash_tag: \"{}\"") else { return };
     let tab = &scene.tab;
     tab.type_into("#typed", "user:{42}:name");
-    tab.until("document.querySelector('#ways').textContent.includes('hash tag42hash0x')");
+    tab.until("document.querySelector('#ways').textContent.includes('hash tag42fnv1a_640x')");
     tab.type_into("#typed", "mset a 1 b 2 \"\\x01\" 3");
     tab.until("document.querySelectorAll('#ways .way').length === 3");
     assert!(tab.text("#ways").starts_with("MSET with 3 keys"), "{}", tab.text("#ways"));

@@ -46,9 +46,14 @@ fn without_a_mouse_everything_can_be_reached() {
         .filter((part) => !(part.labels?.length || part.textContent.trim() || part.ariaLabel))
         .length";
     assert_eq!(tab.eval(unnamed), json!(0), "each has a name");
-    tab.eval("document.querySelector('th button[data-by=age]').focus()");
-    tab.eval("document.activeElement.click()");
-    tab.until("document.querySelector('th[aria-sort=descending]').textContent === 'Age'");
+    tab.eval("document.querySelector('#by').focus()");
+    tab.press("ArrowDown");
+    tab.until("document.querySelector('#by').value === 'bytes'");
+    tab.until(
+        "[...document.querySelectorAll('th[aria-sort]')].every((th) => th.dataset.by === 'bytes')",
+    );
+    let order = "[...document.querySelectorAll('a, input, select, button')].map((part) => part.id)";
+    assert_eq!(tab.eval(order), json!(["", "pool", "typed", "by"]));
     assert_eq!(tab.eval("document.querySelectorAll('h1').length"), json!(1));
     assert_eq!(tab.eval("document.querySelectorAll('[tabindex]').length"), json!(0));
 }

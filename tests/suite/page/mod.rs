@@ -2,6 +2,7 @@
 
 mod browser;
 mod key_box;
+mod lately;
 mod looks;
 mod out;
 mod served;

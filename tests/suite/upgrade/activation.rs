@@ -81,6 +81,9 @@ fn systemd_is_told_of_each_stage() {
     assert!(ready.contains(&format!("MAINPID={}", circlet.process.pid())), "{ready}");
     heard("WATCHDOG=1");
     heard("WATCHDOG=1");
+    circlet.process.signal(Signal::HUP);
+    assert!(heard("RELOADING=1").contains("MONOTONIC_USEC="));
+    heard("READY=1");
     circlet.process.signal(Signal::TERM);
     heard("STOPPING=1");
     circlet.expect_end();

@@ -4,7 +4,7 @@ import { el, named, say } from "./build.js";
 import { Clients } from "./clients.js";
 import { Course, bytes, count, latency, percent, span } from "./rates.js";
 import { Ring } from "./ring.js";
-import { showShards } from "./shards.js";
+import { showShards, total } from "./shards.js";
 import { Ways } from "./way.js";
 
 const PERIOD = 1000;
@@ -57,33 +57,45 @@ function choose(pool) {
 function show(state) {
   chosen ??= state.pool.name;
   course.add(state.uptime, counts(state));
+  course.addTimes(histograms(state));
   showPools(state);
   showHealth(state);
-  say(at("process"), `circlet ${state.version}, process ${state.process}, up ${span(state.uptime)}, ${state.workers} ${state.workers === 1 ? "worker" : "workers"}`);
+  say(at("process"), `${state.pool.listens.join(", ")} · circlet ${state.version}, process ${state.process}, up ${span(state.uptime)}, ${state.workers} ${state.workers === 1 ? "worker" : "workers"}`);
   showFigures(state);
-  ring.show(state, total("requests", state));
+  ring.show(state, sum("requests", state));
   showShards(at("shards"), state, course, ring);
-  ways.refresh(state.shards);
+  ways.refresh(state.shards, state.pool.hash);
   clients.show(state, course);
   showKeys(state);
   showSlow(state);
+  showErrors(state);
 }
 
 // Everything whose course is shown.
 function counts(state) {
-  const all = [["displaced", state.pool.displaced], ["refused", state.pool.not_forwarded + state.pool.refused]];
+  const all = [["refused", state.pool.not_forwarded + state.pool.refused]];
   state.shards.forEach((shard, index) => {
     all.push([`requests ${index}`, shard.requests], [`out ${index}`, shard.request_bytes]);
-    all.push([`in ${index}`, shard.reply_bytes]);
-    all.push([`errors ${index}`, shard.failed + shard.timed_out + shard.closed]);
+    all.push([`in ${index}`, shard.reply_bytes], [`errors ${index}`, total(shard.failed) + total(shard.lost)]);
   });
   for (const client of state.clients) all.push([`client ${client.id}`, client.commands]);
   return new Map(all);
 }
 
-function total(what, { shards }) {
+function histograms({ shards }) {
+  const all = shards.flatMap(({ queue, shard }, index) => [[`queue ${index}`, queue], [`shard ${index}`, shard]]);
+  return [...all, ["queue", together(shards.map(({ queue }) => queue))], ["shard", together(shards.map(({ shard }) => shard))]];
+}
+
+function together(histograms) {
+  const sum = histograms.reduce((all, { sum }) => all + sum, 0);
+  return { sum, buckets: histograms[0].buckets.map((_, at) => histograms.reduce((all, { buckets }) => all + buckets[at], 0)) };
+}
+
+// Of all shards together.
+function sum(what, { shards }) {
   const rates = shards.map((_, index) => course.rate(`${what} ${index}`));
-  return rates.some((rate) => rate === null) ? null : rates.reduce((sum, rate) => sum + rate, 0);
+  return rates.some((rate) => rate === null) ? null : rates.reduce((all, rate) => all + rate, 0);
 }
 
 function showPools({ pools, pool }) {
@@ -109,14 +121,14 @@ function showHealth({ pool, shards }) {
 
 function showFigures(state) {
   const { pool, shards } = state;
-  const flow = [total("in", state), total("out", state)];
+  const [queue, shard] = [course.times("queue"), course.times("shard")];
   const figures = [
-    ["Commands to shards", each(total("requests", state))],
-    ["Traffic to, from shards", flow[0] === null ? "–" : `${bytes(flow[1])}, ${bytes(flow[0])}/s`],
-    ["In flight", count(shards.reduce((sum, shard) => sum + shard.in_flight, 0))],
+    ["Requests to shards", each(sum("requests", state))],
+    ["Time at the shards", latency(shard?.mean)],
+    ["Time in circlet", latency(queue?.mean)],
+    ["In flight", count(shards.reduce((all, { in_flight: some }) => all + some, 0))],
     ["Clients", count(pool.clients)],
-    ["Keys not at home", percent(shards.flatMap((shard) => shard.stand_ins).reduce((sum, [, part]) => sum + part, 0))],
-    ["Requests refused", each(course.rate("refused"))],
+    ["Refused", each(course.rate("refused"))],
   ];
   const list = at("figures");
   if (list.children.length === 0) list.append(...figures.map(([name]) => el("div", {}, el("dt", {}, name), el("dd"))));
@@ -127,27 +139,49 @@ function each(rate) {
   return rate === null ? "–" : `${count(rate)}/s`;
 }
 
-function showKeys({ hot_keys: keys = [], shards }) {
-  table(at("hot-keys"), "No key stands out.", ["Key", "Shard", "Share", "Per second"], keys.map((key) => [
-    el("span", { class: "code" }, key.key), named(shards, key.shard), percent(key.share), count(key.rate),
+function showKeys({ hot_keys: hot, big_keys: big, shards }) {
+  table(at("hot-keys"), "No key was asked for lately.", ["Hot key", "Shard", "Share", "Per second"], hot.map((key) => [
+    code(key.key), whose(shards, key.shard), percent(key.share), count(key.rate),
+  ]));
+  table(at("big-keys"), "", ["Big key", "Shard", "Command", "Largest"], big.map((key) => [
+    code(key.key), whose(shards, key.shard), code(key.command), bytes(key.largest),
   ]));
 }
 
-function showSlow({ slow_commands: commands = [], shards }) {
-  table(at("slow-commands"), "No command was slow.", ["Command", "Shard", "Took", "Ago"], commands.map((command) => [
-    el("span", { class: "code" }, command.command), named(shards, command.shard), latency(command.took), span(command.ago),
+function showSlow({ slow, shards }) {
+  table(at("slow-commands"), "No request was slow.", ["Request", "Shard", "Took", "Ago"], slow.map((request) => [
+    code(request.command), whose(shards, request.shard),
+    noted(latency(request.total), `queued ${latency(request.queued)}`), span(request.ago),
   ]));
 }
 
+function showErrors({ told, shards }) {
+  const cause = (record) => [record.command.replace("|", " "), record.why, record.cause].filter((part) => part).join(", ");
+  table(at("errors"), "Nobody was told of an error.", ["Error and cause", "Shard", "Times", "Ago"], told.map((record) => [
+    noted(record.error, cause(record)), whose(shards, record.shard), count(record.count), span(record.ago),
+  ]));
+}
+
+function noted(text, note) {
+  return el("div", {}, text, el("small", {}, note));
+}
+
+function whose(shards, name) {
+  return name ? named(shards, shards.findIndex((shard) => shard.name === name)) : "";
+}
+
+function code(text) {
+  return el("span", { class: "code" }, text);
+}
+
+// Its first two columns are texts, the others numbers.
 function table(place, empty, names, lines) {
-  if (lines.length === 0) {
-    if (place.firstChild?.className !== "quiet") place.replaceChildren(el("p", { class: "quiet" }, empty));
-    return;
-  }
-  const row = (cells) => el("tr", {}, cells.map((cell, index) => el("td", { "data-label": names[index] }, cell)));
-  place.replaceChildren(el("table", {},
-    el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, lines.map(row))));
+  place.className = lines.length > 0 ? "" : "quiet";
+  if (lines.length === 0) return say(place, empty);
+  const cells = (kind, texts) => texts.map((text, index) => el(kind, { class: index > 1 ? "number" : null, scope: kind === "th" ? "col" : null, "data-label": index > 1 ? names[index] : null }, text));
+  place.replaceChildren(el("table", { class: "list" },
+    el("thead", {}, el("tr", {}, cells("th", names))),
+    el("tbody", {}, lines.map((line) => el("tr", {}, cells("td", line))))));
 }
 
 function reach() {

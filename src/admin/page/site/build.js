@@ -41,6 +41,7 @@ function hue(shard) {
 // A shard's name with its colour beside it.
 export function named(shards, index) {
   const shard = shards[index];
+  if (index < 0) return el("span", {}, "any");
   const isOut = shard && shard.state !== "live";
   const mark = el("span", { class: "swatch", "aria-hidden": "true" });
   return paint(el("span", { class: isOut ? "out" : null }, mark, shard ? label(shard) : `shard ${index}`), index);

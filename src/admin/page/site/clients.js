@@ -7,21 +7,22 @@ export class Clients {
   constructor(section, changed) {
     this.body = section.querySelector("tbody");
     this.more = section.querySelector("p");
-    this.buttons = [...section.querySelectorAll("th button")];
-    this.by = "commands";
-    for (const button of this.buttons) {
-      button.addEventListener("click", () => {
-        this.by = button.dataset.by;
-        this.mark();
-        changed();
-      });
-    }
+    this.headings = [...section.querySelectorAll("th[data-by]")];
+    this.select = section.querySelector("select");
+    this.select.addEventListener("change", () => {
+      this.mark();
+      changed();
+    });
     this.mark();
+  }
+
+  get by() {
+    return this.select.value;
   }
 
   show({ pool, clients }, course) {
     if (clients.length === 0) {
-      this.body.replaceChildren(el("tr", {}, el("td", { class: "empty wide", colspan: 9 }, "Nobody is connected.")));
+      this.body.replaceChildren(el("tr", {}, el("td", { class: "empty wide", colspan: 10 }, "Nobody is connected.")));
     } else {
       rows(this.body, clients, (client) => client.id, create, (row, client) => fill(row, client, course));
     }
@@ -30,24 +31,24 @@ export class Clients {
   }
 
   mark() {
-    for (const button of this.buttons) {
-      const heading = button.closest("th");
-      if (button.dataset.by === this.by) heading.setAttribute("aria-sort", "descending");
+    for (const heading of this.headings) {
+      if (heading.dataset.by === this.by) heading.setAttribute("aria-sort", "descending");
       else heading.removeAttribute("aria-sort");
     }
   }
 }
 
 const CELLS = [
-  ["Address", "code wide"],
-  ["Name", "any code wide"],
+  ["Address", "code half"],
+  ["Name", "any code half"],
   ["User", "any code"],
+  ["Last", "code"],
   ["Age", "number"],
   ["Idle", "number"],
   ["Commands", "number"],
   ["per second", "number"],
-  ["Bytes in, out", "number wide"],
-  ["Last", "code"],
+  ["In", "number"],
+  ["Out", "number"],
 ];
 
 function create() {
@@ -55,19 +56,19 @@ function create() {
 }
 
 function fill(row, client, course) {
-  const rate = course.rate(`client ${client.id}`);
   const texts = [
     client.address,
     client.name || "–",
     client.user,
+    client.last.replace("|", " ") || "–",
     span(client.age),
     span(client.idle),
     count(client.commands),
-    count(rate),
-    `${bytes(client.read)}, ${bytes(client.written)}`,
-    client.last || "–",
+    count(course.rate(`client ${client.id}`)),
+    bytes(client.read),
+    bytes(client.written),
   ];
   texts.forEach((text, at) => say(row.cells[at], text));
-  row.cells[1].title = client.name;
   row.cells[0].title = `client ${client.id}, database ${client.db}`;
+  row.cells[1].title = client.name;
 }

@@ -8,6 +8,7 @@ export class Course {
     this.at = null;
     this.counts = new Map();
     this.histories = new Map();
+    this.timed = new Map();
   }
 
   // Takes in the counts of a moment, in seconds; counts that fell began anew.
@@ -38,11 +39,51 @@ export class Course {
     return this.histories.get(name) ?? [];
   }
 
+  // Takes in the histograms of a moment.
+  addTimes(histograms) {
+    for (const [name, histogram] of histograms) {
+      if (!this.timed.has(name)) this.timed.set(name, new Times());
+      this.timed.get(name).add(histogram);
+    }
+  }
+
+  // See Times.lately.
+  times(name) {
+    return this.timed.get(name)?.lately() ?? null;
+  }
+
   // How much came within the time that is remembered.
   lately(name) {
     return Math.round(this.history(name).reduce((sum, rate) => sum + rate, 0));
   }
 }
+
+// Times that came lately: what a histogram has more than a while ago.
+class Times {
+  constructor() {
+    this.looks = [];
+  }
+
+  add(times) {
+    this.looks = [...this.looks, times].slice(-TIMES_KEPT);
+  }
+
+  // The mean, and what 99 of 100 stayed below, in microseconds; null where there were none.
+  lately() {
+    const [before, now] = [this.looks[0], this.looks.at(-1)];
+    const buckets = now.buckets.map((count, index) => count - before.buckets[index]);
+    const all = buckets.reduce((sum, count) => sum + count, 0);
+    if (all <= 0) return null;
+    let seen = 0;
+    const bucket = buckets.findIndex((count) => (seen += count) >= all * 0.99);
+    const bound = bucket === buckets.length - 1 ? Infinity : FIRST_BOUND * 2 ** bucket;
+    return { mean: (now.sum - before.sum) / all, most: bound };
+  }
+}
+
+// Ten seconds.
+const TIMES_KEPT = 11;
+const FIRST_BOUND = 50;
 
 export function count(number) {
   if (number === null || number === undefined) return "–";
@@ -76,6 +117,7 @@ export function span(seconds) {
 // A latency, in microseconds.
 export function latency(micros) {
   if (micros === null || micros === undefined) return "–";
+  if (micros === Infinity) return "13 s or more";
   if (micros < 1000) return `${Math.round(micros)} µs`;
   if (micros < 1e6) return `${(micros / 1000).toFixed(micros < 1e4 ? 1 : 0)} ms`;
   return `${(micros / 1e6).toFixed(1)} s`;

@@ -34,7 +34,7 @@ export class Ring {
       shares(shards),
       this.marks,
       this.figure,
-      svg("text", { class: "small", x: CENTRE, y: CENTRE + 30 }, "commands/s"));
+      svg("text", { class: "small", x: CENTRE, y: CENTRE + 30 }, "requests/s"));
     this.place.replaceChildren(drawing);
     this.note.textContent = legend(state);
   }

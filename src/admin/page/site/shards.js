@@ -23,60 +23,85 @@ export function showShards(body, state, course, ring) {
 
 function shardRow({ index }, ring) {
   const row = el("tr", { role: "row" },
-    el("td", { class: "head wide" }),
-    cell("State", {}, el("span", { class: "pill" })),
-    cell("Share", { class: "wide" }, el("div", { class: "share" },
-      el("span", { class: "bar", "aria-hidden": "true" }, el("i")), el("span"))),
-    cell("Requests", { class: "wide" }, el("span", {}, spark(), el("span"))),
-    cell("Latency", { class: "number" }, el("span")),
-    cell("Errors", { class: "number" }, el("span")),
-    cell("In flight", { class: "number" }, el("span")));
+    el("td", { class: "head" }),
+    el("td", { class: "state" }, el("span", { class: "pill" })),
+    cell("Share", "wide", el("div", { class: "share" },
+      el("span", { class: "bar", "aria-hidden": "true" }, el("i")), el("span"), el("small"))),
+    cell("Requests", "wide", el("div", { class: "flow" }, spark(), el("span"), el("small"))),
+    cell("Time", "number", el("span"), el("small")),
+    cell("Errors", "number", el("span"), el("small")),
+    cell("In flight", "number", el("span"), el("small")));
   paint(row, index);
   row.addEventListener("pointerenter", () => ring.pick(index));
   row.addEventListener("pointerleave", () => ring.pick(null));
   return row;
 }
 
-function cell(name, attributes, ...children) {
-  return el("td", { "data-label": name, ...attributes }, ...children);
+function cell(name, kind, ...children) {
+  return el("td", { "data-label": name, class: kind }, ...children);
 }
 
 function fillRow(row, { shard, index }, course) {
-  const [name, state, share, requests, latencies, errors, flight] = row.cells;
-  const heading = JSON.stringify([shard.name, shard.address, shard.state, shard.weight]);
-  if (name.dataset.heading !== heading) {
-    name.dataset.heading = heading;
-    const where = [label(shard) === shard.address ? null : shard.address, shard.weight === 1 ? null : `weight ${shard.weight}`];
-    const title = named([shard], 0);
-    paint(title, index).classList.add("name");
-    name.replaceChildren(title, el("div", { class: "quiet" }, where.filter((part) => part).join(", ")));
-  }
-  const [word, kind] = STATES[shard.state];
+  const [name, state, share, requests, time, errors, flight] = row.cells;
+  fillName(name, shard, index);
+  const [word, kind] = STATES[shard.state] ?? [shard.state, "quiet"];
   state.firstChild.className = `pill ${kind}`;
-  say(state.firstChild, shard.state === "returning" ? `${word} ${percent(shard.has)}` : word);
+  say(state.firstChild, shard.state === "returning" ? `${word}, ${percent(shard.has)}` : word);
 
-  const [bar, part] = share.firstChild.children;
-  bar.firstChild.style.width = percent(shard.share_now).replace(" ", "");
-  say(part, shard.share_now.toFixed(4) === shard.share.toFixed(4)
-    ? percent(shard.share) : `${percent(shard.share_now)} (of its own ${percent(shard.share)})`);
+  const [bar, part, own] = share.firstChild.children;
+  bar.firstChild.style.width = `${shard.share_now * 100}%`;
+  say(part, percent(shard.share_now));
+  say(own, Math.abs(shard.share_now - shard.share) < 0.0005 ? "" : `its own ${percent(shard.share)}`);
 
-  const rate = course.rate(`requests ${index}`);
-  draw(requests.firstChild.firstChild, course.history(`requests ${index}`));
-  say(requests.firstChild.lastChild, rate === null ? "–" : `${count(rate)}/s`);
-  const traffic = [course.rate(`out ${index}`), course.rate(`in ${index}`)];
-  requests.title = traffic[0] === null ? "" : `${bytes(traffic[0])}/s to it, ${bytes(traffic[1])}/s from it`;
+  const [picture, rate, traffic] = requests.firstChild.children;
+  draw(picture, course.history(`requests ${index}`));
+  say(rate, each(course.rate(`requests ${index}`), count));
+  say(traffic, `↑ ${each(course.rate(`out ${index}`), bytes)} ↓ ${each(course.rate(`in ${index}`), bytes)}`);
+  traffic.title = "bytes to it and from it";
 
-  say(latencies.firstChild, shard.latency ? latency(shard.latency.median) : "–");
-  latencies.title = shard.latency
-    ? `half of the replies within ${latency(shard.latency.median)}, 99 % within ${latency(shard.latency.most)}` : "";
+  const times = course.times(`shard ${index}`);
+  say(time.firstChild, latency(times?.mean));
+  say(time.lastChild, times ? `99 % ≤ ${latency(times.most)}` : "");
+  time.title = "from when a request is written to the shard to when its reply is here: the mean of the last ten seconds";
 
-  const failures = shard.failed + shard.timed_out + shard.closed;
-  say(errors.firstChild, count(failures));
+  say(errors.firstChild, count(total(shard.failed)));
   errors.firstChild.className = course.lately(`errors ${index}`) > 0 ? "some" : "";
-  errors.title = `connections lost to an error: ${shard.failed}, to a timeout: ${shard.timed_out}, closed by the shard: ${shard.closed}`;
+  say(errors.lastChild, kinds(shard));
+  errors.title = "requests that failed because of the connection to the shard; connections lost; errors that the shard said";
 
   say(flight.firstChild, count(shard.in_flight));
-  flight.title = `${shard.links} connections`;
+  say(flight.lastChild, `${shard.links} ${shard.links === 1 ? "link" : "links"}`);
+}
+
+function fillName(cell, shard, index) {
+  const looks = JSON.stringify([shard.name, shard.address, shard.state, shard.weight]);
+  if (cell.dataset.looks === looks) return;
+  cell.dataset.looks = looks;
+  const title = paint(named([shard], 0), index);
+  title.classList.add("name");
+  const where = [
+    label(shard) === shard.address ? null : shard.address,
+    shard.weight === 1 ? null : `weight ${shard.weight}`,
+  ].filter((part) => part);
+  cell.replaceChildren(title, ...(where.length > 0 ? [el("small", {}, where.join(", "))] : []));
+}
+
+export function total(counts) {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+// The kinds of what went wrong, the most frequent first.
+function kinds({ failed, lost, errors }) {
+  const links = total(lost);
+  return [
+    ...Object.entries(failed),
+    ...(links > 0 ? [[links === 1 ? "link lost" : "links lost", links]] : []),
+    ...Object.entries(errors),
+  ].sort(([, one], [, other]) => other - one).slice(0, 3).map(([kind, times]) => `${count(times)} ${kind}`).join("\n");
+}
+
+function each(rate, shown) {
+  return rate === null ? "–" : `${shown(rate)}/s`;
 }
 
 function toldRow() {
@@ -84,7 +109,7 @@ function toldRow() {
 }
 
 function tell(row, { shard }, { shards }) {
-  const [, kind] = STATES[shard.state];
+  const [word, kind] = STATES[shard.state] ?? [shard.state, "quiet"];
   const text = row.firstChild.firstChild;
   text.className = kind;
   const since = span(shard.since);
@@ -95,22 +120,25 @@ function tell(row, { shard }, { shards }) {
     ejected: `Out for ${since}${cause}.${whereTo || " Nobody has its keys: their requests fail at once."}`,
     down: `Down for ${since}${cause}. It keeps its keys; requests for them fail at once until it answers.`,
     returning: `Back for ${since}, with ${percent(shard.has)} of its keys.${whereTo}`,
-  }[shard.state]);
+  }[shard.state] ?? `${word} for ${since}${cause}.${whereTo}`);
 }
 
 function list(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
+const WIDTH = 60;
+
 function spark() {
-  return svg("svg", { class: "spark", viewBox: "0 0 60 24", preserveAspectRatio: "none", "aria-hidden": "true" },
+  return svg("svg", { class: "spark", viewBox: `0 0 ${WIDTH} 24`, preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("polygon"), svg("polyline", { "vector-effect": "non-scaling-stroke" }));
 }
 
 function draw(picture, history) {
   const most = Math.max(1, ...history);
-  const start = 60 - history.length;
-  const points = history.map((rate, at) => `${start + at},${(22.5 - (rate / most) * 20).toFixed(1)}`);
-  picture.firstChild.setAttribute("points", points.length > 1 ? `${start},24 ${points.join(" ")} 59,24` : "");
+  const step = WIDTH / (Math.max(history.length, 20) - 1);
+  const start = WIDTH - step * (history.length - 1);
+  const points = history.map((rate, at) => `${(start + step * at).toFixed(1)},${(22.5 - (rate / most) * 20).toFixed(1)}`);
+  picture.firstChild.setAttribute("points", points.length > 1 ? `${start.toFixed(1)},24 ${points.join(" ")} ${WIDTH},24` : "");
   picture.lastChild.setAttribute("points", points.length > 1 ? points.join(" ") : "");
 }

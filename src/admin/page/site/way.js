@@ -6,6 +6,7 @@ const PAUSE = 120;
 
 export class Ways {
   constructor(section, ring, poolOf) {
+    this.hash = "hash";
     this.input = section.querySelector("input");
     this.out = section.querySelector("#ways");
     this.ring = ring;
@@ -24,7 +25,8 @@ export class Ways {
   }
 
   // Shards may have come or gone: then the way may be another.
-  refresh(shards) {
+  refresh(shards, hash) {
+    this.hash = hash;
     const before = JSON.stringify(this.shards.map((shard) => [shard.name, shard.state, shard.has]));
     this.shards = shards;
     const after = JSON.stringify(shards.map((shard) => [shard.name, shard.state, shard.has]));
@@ -72,7 +74,7 @@ export class Ways {
     const steps = [
       step("key", el("span", { class: "code" }, key.key || "(empty)")),
       key.tag === null ? null : step("hash tag", el("span", { class: "code" }, key.tag)),
-      step("hash", el("span", { class: "code" }, `0x${key.hash.toString(16).padStart(8, "0")}`)),
+      step(this.hash, el("span", { class: "code" }, `0x${key.hash.toString(16).padStart(8, "0")}`)),
       this.spot(key),
       this.end(key),
     ];
