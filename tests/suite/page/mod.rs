@@ -1,6 +1,7 @@
 //! The page on the admin address, in a real browser over real shards.
 
 mod browser;
+mod changed;
 mod key_box;
 mod lately;
 mod looks;
