@@ -8,6 +8,7 @@ mod errors;
 mod explain;
 mod hotkeys;
 mod log;
+mod reload;
 mod shards;
 mod slowlog;
 
@@ -31,6 +32,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     explain::EXPLAIN,
     hotkeys::HOTKEYS,
     log::LOG,
+    reload::RELOAD,
     shards::RING,
     shards::SHARDS,
     slowlog::SLOWLOG,
