@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn fields_are_counted_behind_the_name() {
-        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 250 50 14 15 16 17 18 19 20 4096 23";
+        let stat = "7 (a) b) S 4 5 6 7 8 9 10 11 12 13 250 50 16 17 18 19 20 21 22 4096 24";
         assert_eq!(field(stat, USER_TICKS), Some(250));
         assert_eq!(field(stat, VIRTUAL_SIZE), Some(4096));
         assert!(cpu_seconds(stat).is_some_and(|seconds| seconds > 0.0));

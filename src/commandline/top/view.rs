@@ -151,7 +151,7 @@ mod tests {
             "circlet 1 at x:1, up 1 h 1 min",
             "",
             "pool a: 1 clients, 2,000 requests/s, 0 not forwarded/s",
-            "shard          state    share    requests/s  errors/s  in flight  latency ms  links",
+            "shard          state      share  requests/s  errors/s  in flight  latency ms  links",
             "10.0.0.1:6379  live     50.00 %       2,000         0          3        2.00      2",
             "10.0.0.2:6379  ejected   0.00 %           0         0          0           -      0",
             "10.0.0.2:6379 ejected: Connection refused",
