@@ -85,7 +85,7 @@ fn configuration(shards: &[Shard], round: u64, other_port: u16) -> String {
         3 => named(shards, &all[1..]),
         _ => named(shards, &all),
     };
-    let bob = if round % 2 == 0 { "" } else { ", \"bob on >y ~* +@all\"" };
+    let bob = if round.is_multiple_of(2) { "" } else { ", \"bob on >y ~* +@all\"" };
     let settings = format!(
         "distribution: {}\nauth: users\nusers: [\"default off\", \"ann on >x ~* &* +@all\"{bob}]\n\
          client_pipeline_limit: {}\ntimeout: {}\nserver_connections: {}\nhash_tag: \"{{}}\"\n\
