@@ -47,7 +47,7 @@ impl Worker {
         match SUBCOMMANDS.iter().find(is_asked) {
             Some(subcommand) => (subcommand.answer)(self, number, request),
             None => self.say(number, |writer| {
-                writer.error("ERR circlet has no answer to this subcommand of PROXY");
+                writer.error("ERR circlet has no answer to this command");
             }),
         }
     }

@@ -1,6 +1,7 @@
 //! The page on the admin address, in a real browser over real shards.
 
 mod browser;
+mod changed;
 mod key_box;
 mod lately;
 mod looks;
@@ -69,7 +70,7 @@ fn under_load<T>(address: &Address, work: impl FnOnce() -> T) -> T {
                 client.command(&["SET", &key, "x"]);
                 client.command(&["GET", &key]);
                 number = (number + 1) % 1000;
-                if number % 10 == 0 {
+                if number.is_multiple_of(10) {
                     thread::sleep(std::time::Duration::from_millis(1));
                 }
             }

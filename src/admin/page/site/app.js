@@ -107,7 +107,8 @@ function showPools({ pools, pool }) {
   if (document.activeElement !== select) select.value = pool.name;
 }
 
-function showHealth({ pool, shards }) {
+function showHealth({ pool, shards: all }) {
+  const shards = all.filter((shard) => shard.state !== "removed");
   const out = shards.filter((shard) => shard.state === "ejected" || shard.state === "down").length;
   const back = shards.filter((shard) => shard.state === "returning").length;
   const text = out > 0 ? `${out} of ${shards.length} shards out`

@@ -120,7 +120,7 @@ function point(turn, radius) {
 }
 
 function spoken(shards) {
-  return "The ring: " + shards.map((shard) => `${label(shard)} has ${percent(shard.share)} of the keys, ${shard.state}`).join("; ");
+  return "The ring: " + shards.filter((shard) => shard.share > 0).map((shard) => `${label(shard)} has ${percent(shard.share)} of the keys, ${shard.state}`).join("; ");
 }
 
 function legend({ pool, shards }) {

@@ -13,6 +13,8 @@ const STATES = {
 
 export function showShards(body, state, course, ring) {
   const lines = state.shards.flatMap((shard, index) => {
+    // A reload took it out of the configuration; its index stays.
+    if (shard.state === "removed") return [];
     const line = { key: `${index}`, shard, index };
     return shard.state === "live" ? [line] : [line, { ...line, key: `${index}-told`, told: true }];
   });
