@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::env;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use circlet::config::settings::unknown_variables;
 use circlet::config::{self, Config, Faults, Format, Settings};
 use circlet::demo::{self as demo_shards, Demo};
 use circlet::manual;
-use circlet::reload::{Read, Reloader, Source};
+use circlet::reload::{self, Read, Reloader, Source};
 use circlet::route::ring::Ring;
 use circlet::server::{Options, Server};
 use circlet::tls::exposure;
@@ -128,6 +128,12 @@ fn load(flags: &Flags, settings: &Settings) -> Result<Config, Faults> {
     }
 }
 
+/// The files that the pools were read from.
+fn files(config: &Config, file: Option<&Path>) -> Vec<PathBuf> {
+    let of_users = config.pools.iter().filter_map(|pool| pool.users_file.as_ref());
+    file.map(Path::to_owned).into_iter().chain(of_users.map(PathBuf::from)).collect()
+}
+
 /// What a reload takes over: the pools as they are written now, and what is written of the process's
 /// settings that it cannot take over.
 fn source(flags: Flags, environment: HashMap<String, String>, running: Settings) -> Arc<Source> {
@@ -139,7 +145,8 @@ fn source(flags: Flags, environment: HashMap<String, String>, running: Settings)
         for warning in warnings(&config, config_file(flags.servers.is_empty(), &running)) {
             tracing::warn!("{warning}");
         }
-        Ok(Read { config, needs_restart: running.differences(&written) })
+        let files = files(&config, config_file(flags.servers.is_empty(), &running));
+        Ok(Read { config, files, needs_restart: running.differences(&written) })
     })
 }
 
@@ -217,10 +224,13 @@ fn run(
     let predecessor = path.map(|path| take_over(path, &mut inherited)).transpose();
     let predecessor = predecessor.map_err(|error| error.to_string())?.flatten();
     let (runtime, signals) = control()?;
-    for warning in warnings(&config, config_file(has_file, &settings)) {
+    let file = config_file(has_file, &settings);
+    let files = files(&config, file);
+    for warning in warnings(&config, file) {
         tracing::warn!("{warning}");
     }
-    let proxy = serve(config, settings, logging, signals, inherited, predecessor, source);
+    let fresh = (source, files);
+    let proxy = serve(config, settings, logging, signals, inherited, predecessor, fresh);
     let served = runtime.block_on(proxy);
     // A name that is being resolved holds a thread for as long as the resolver likes.
     runtime.shutdown_background();
@@ -261,7 +271,7 @@ async fn serve(
     mut signals: Signals,
     mut inherited: Inherited,
     predecessor: Option<Predecessor>,
-    source: Arc<Source>,
+    (source, files): (Arc<Source>, Vec<PathBuf>),
 ) -> Result<(), String> {
     let options = Options {
         threads: settings.threads,
@@ -272,7 +282,10 @@ async fn serve(
     let server = Server::start_with(config, options, &mut inherited);
     let server = server.map_err(|error| error.to_string())?;
     let (shared, local) = (server.shared(), LocalSet::new());
-    let reloader = server.reloader(source);
+    let reloader = server.reloader(source).with_files(files);
+    if settings.reload_on_change {
+        local.spawn_local(reload::watch::watch(reloader.clone()));
+    }
     shared.set_journal(&settings.journal)?;
     local.spawn_local(logging.tell_left_out());
     let address = (settings.stats_addr, settings.stats_port);

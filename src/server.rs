@@ -183,7 +183,11 @@ impl Server {
 
     /// What has the running proxy take over another configuration; `source` says which.
     pub fn reloader(&self, source: Arc<Source>) -> Reloader {
-        Reloader::new(source, self.orders.0.clone(), Arc::clone(&self.shared.reloads))
+        let reloads = Arc::clone(&self.shared.reloads);
+        let reloader = Reloader::new(source, self.orders.0.clone(), reloads);
+        // Clients ask the first, of which a process has no more.
+        let _ = self.shared.reloader.set(reloader.clone());
+        reloader
     }
 
     /// What the stats port tells.

@@ -167,8 +167,8 @@ pub struct PoolCounters {
 #[derive(Debug, Default, Clone)]
 #[allow(missing_docs)]
 pub struct WorkerCounters {
-    /// From when replies were read to when all clients were written to that got one, by turn of the
-    /// loop.
+    /// From when replies were read to when all clients were written to that got one, in one turn
+    /// of the loop out of 16.
     pub returns: Histogram,
     pub pools: Vec<PoolCounters>,
 }

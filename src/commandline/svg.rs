@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
-use crate::config::Pool;
+use crate::config::{Distribution, Pool};
 use crate::explain::percent;
 use crate::route::Ring;
 
@@ -33,7 +33,7 @@ fn height(pool: &Pool) -> usize {
 fn draw(pool: &Pool, svg: &mut String) {
     let ring = Ring::new(pool);
     let center = (RADIUS + MARGIN) as f64;
-    for (from, to, shard) in runs(&ring) {
+    for (from, to, shard) in runs(&ring, pool.distribution) {
         let _ = writeln!(
             svg,
             "<path d=\"{}\" fill=\"{}\"><title>{}</title></path>",
@@ -71,11 +71,12 @@ fn draw(pool: &Pool, svg: &mut String) {
     }
 }
 
-/// Parts of the circle by shard, in turns. Where keys have no place on it (distribution random),
-/// each shard's share.
-fn runs(ring: &Ring) -> Vec<(f64, f64, usize)> {
+/// Parts of the circle by shard, in turns. Where a shard has not arcs but thousands of places
+/// between those of the others, its share.
+fn runs(ring: &Ring, distribution: Distribution) -> Vec<(f64, f64, usize)> {
     let mut runs: Vec<(f64, f64, usize)> = Vec::new();
-    let Some(picture) = ring.picture(SLICES) else {
+    let has_arcs = distribution == Distribution::Ketama;
+    let Some(picture) = ring.picture(SLICES).filter(|_| has_arcs) else {
         let mut from = 0.0;
         for (shard, share) in ring.shares().into_iter().enumerate() {
             runs.push((from, from + share, shard));

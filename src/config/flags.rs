@@ -107,6 +107,9 @@ struct Typed {
     /// set configuration file (default: conf/nutcracker.yml)
     #[arg(short, long, value_name = "FILE", allow_hyphen_values = true)]
     conf_file: Option<String>,
+    /// reload the configuration when its file changes (default: off)
+    #[arg(long)]
+    reload_on_change: bool,
     /// set stats monitoring port (default: 22222)
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     stats_port: Option<String>,
@@ -309,6 +312,7 @@ impl Typed {
             ("admin_addr", self.admin_addr.clone()),
             ("admin_names", self.admin_names.clone()),
             ("pid_file", self.pid_file.clone()),
+            ("reload_on_change", self.reload_on_change.then(|| "true".to_owned())),
             ("daemonize", self.daemonize.then(|| "true".to_owned())),
             ("drain_timeout", self.drain_timeout.clone()),
             ("drain_delay", self.drain_delay.clone()),

@@ -30,6 +30,8 @@ pub struct Settings {
     pub threads: usize,
     /// The file with the pools.
     pub conf_file: PathBuf,
+    /// Whether the configuration is reloaded when its file changes.
+    pub reload_on_change: bool,
     /// twemproxy's log level, 0 to 11.
     pub log_level: u8,
     /// The levels of single modules.
@@ -123,6 +125,7 @@ impl Settings {
         differing!(
             threads,
             conf_file,
+            reload_on_change,
             log_level,
             log_filter,
             log_format,
@@ -153,6 +156,7 @@ impl Settings {
                 threads => threads as usize,
             },
             conf_file: path("conf_file").unwrap_or_default(),
+            reload_on_change: value::boolean(text("reload_on_change"))?,
             log_level: number("log_level")? as u8,
             log_filter: table::log_filter(text("log_filter"))?,
             log_format: match text("log_format") {

@@ -36,10 +36,22 @@ pub fn ring(standing: Standing<'_>) -> Fields {
 pub fn percent(part: f64) -> String {
     match part {
         part if part > 0.0 && part < 0.0001 => "<0.01 %".to_owned(),
-        part => format!("{:.2} %", part * 100.0),
+        // Plus 0 makes 0 of -0, which empty sums are.
+        part => format!("{:.2} %", part * 100.0 + 0.0),
     }
 }
 
 fn hundredths(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_read_well() {
+        let read = [-0.0, 0.0, 0.00001, 0.33333, 1.0].map(percent);
+        assert_eq!(read, ["0.00 %", "0.00 %", "<0.01 %", "33.33 %", "100.00 %"]);
+    }
 }

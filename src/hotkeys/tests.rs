@@ -109,7 +109,7 @@ impl Stream {
         let mut rates: Vec<f64> = self.exact.values().map(|all| all / self.seconds).collect();
         rates.sort_by(|one, other| other.total_cmp(one));
         let least = rates[count - 1] * 0.9;
-        self.report().hot[..count].iter().filter(|told| self.rate(told) >= least).count()
+        self.report().hot.iter().take(count).filter(|told| self.rate(told) >= least).count()
     }
 
     fn figures(&self) -> Figures {
@@ -167,6 +167,7 @@ fn the_hottest_keys_of_skewed_streams_are_found_with_their_rates() {
         assert!(figures.mean_error < 0.2, "{exponent}: {figures:?}");
         assert!(figures.bounds_held > 0.85, "{exponent}: {figures:?}");
         assert!(figures.pool_error < 0.02, "{exponent}: {figures:?}");
+        assert!(figures.worst_error < 0.6 && figures.told >= 20, "{exponent}: {figures:?}");
     }
 }
 
@@ -227,10 +228,7 @@ fn memory_does_not_grow_with_the_keys() {
     let keys = tracker.hitters.listed().iter().map(|hitter| &hitter.key);
     let keys: Vec<&Key> = keys.chain(tracker.big.listed(now).map(|big| &big.key)).collect();
     assert_eq!(keys.len(), hitters::LISTED + big::LISTED);
-    assert!(
-        keys.iter().all(|key| key.start.capacity() <= key::KEPT && key.length == 507),
-        "{keys:?}"
-    );
+    assert!(keys.iter().all(|key| key.start.capacity() <= key::KEPT && key.length > 500));
 }
 
 /// The figures of the documentation: `cargo test --release --lib hotkeys::tests -- --ignored

@@ -100,8 +100,8 @@ impl AccessLog {
 
     /// Has a line written, if there is room in the queue.
     pub fn write(&self, line: Access) {
-        let sent = self.lines.as_ref().map(|lines| lines.try_send(line));
-        if !matches!(sent, Some(Ok(()))) {
+        let is_queued = self.lines.as_ref().is_some_and(|lines| lines.try_send(line).is_ok());
+        if !is_queued {
             self.state.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }

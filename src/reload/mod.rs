@@ -16,10 +16,12 @@ mod apply;
 pub mod changes;
 pub mod layout;
 pub mod posts;
+pub mod watch;
 
 use std::fmt;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,6 +40,8 @@ pub type Source = dyn Fn() -> Result<Read, String> + Send + Sync;
 pub struct Read {
     /// The configuration, validated.
     pub config: Config,
+    /// The files that it was read from.
+    pub files: Vec<PathBuf>,
     /// Settings of the process that are others now, as "threads (2, written: 4)".
     pub needs_restart: Vec<String>,
 }
@@ -99,6 +103,8 @@ pub struct Reloader {
     source: Arc<Source>,
     orders: mpsc::UnboundedSender<Order>,
     reloads: Arc<Reloads>,
+    /// Of the configuration in force.
+    files: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 /// A configuration on its way to the running proxy.
@@ -115,7 +121,18 @@ impl Reloader {
         orders: mpsc::UnboundedSender<Order>,
         reloads: Arc<Reloads>,
     ) -> Self {
-        Self { source, orders, reloads }
+        Self { source, orders, reloads, files: Arc::default() }
+    }
+
+    /// The configuration in force was read from these files.
+    pub fn with_files(self, files: Vec<PathBuf>) -> Self {
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files;
+        self
+    }
+
+    /// The files that the configuration in force was read from.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reloads; `by` says in the log who wanted it. Reloads wait for each other.
@@ -148,13 +165,14 @@ impl Reloader {
             let certificates = Certificates::load(&read.config).map_err(|why| why.to_string())?;
             Ok::<_, String>((read, certificates))
         });
-        let (Read { config, needs_restart }, certificates) =
+        let (Read { config, files, needs_restart }, certificates) =
             read.await.map_err(|_| "the configuration could not be read".to_owned())??;
         let (done, told) = oneshot::channel();
         let stopping = || "circlet is shutting down".to_owned();
         let order = Order { config, certificates, done };
         self.orders.send(order).map_err(|_| stopping())?;
         let pools = told.await.map_err(|_| stopping())??;
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files;
         let mut report = Report { pools, needs_restart };
         let of_pools = report.pools.iter_mut().flat_map(|pool| {
             let name = pool.name.clone();

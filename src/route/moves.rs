@@ -45,7 +45,8 @@ pub enum Basis {
 impl Moves {
     /// The part of all keys that moves: of 1.
     pub fn share(&self) -> f64 {
-        self.each.iter().map(|moved| moved.share).sum()
+        // An empty sum would be -0.
+        self.each.iter().fold(0.0, |sum, moved| sum + moved.share)
     }
 }
 

@@ -58,7 +58,7 @@ struct Kept {
 
 /// What tells that a file is another now: device, inode, length, and both times.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Look([i64; 7]);
+pub(crate) struct Look([i64; 7]);
 
 impl Certificates {
     /// Reads the files of all pools.
@@ -160,7 +160,8 @@ fn lock(seen: &Mutex<Vec<Option<Look>>>) -> MutexGuard<'_, Vec<Option<Look>>> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn look(file: &PathBuf) -> Option<Look> {
+/// What a file looks like now; `None` if there is none.
+pub(crate) fn look(file: &PathBuf) -> Option<Look> {
     let found = fs::metadata(file).ok()?;
     Some(Look([
         found.dev() as i64,

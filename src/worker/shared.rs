@@ -1,6 +1,6 @@
 //! What the workers of a process know of each other: who is connected where, and how to ask.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -13,7 +13,7 @@ use crate::access::Meters;
 use crate::admin::counters::HealthCounters;
 use crate::admin::memory::Shortage;
 use crate::journal::{Journal, JournalSettings};
-use crate::reload::Reloads;
+use crate::reload::{Reloader, Reloads};
 use crate::shard::doors::Doors;
 use crate::shard::rejoin::suspicion::Suspicions;
 use crate::shard::scripts::ScriptCache;
@@ -42,6 +42,8 @@ pub struct Shared {
     pub suspicions: Suspicions,
     /// What the monitor counts; another one when pools or shards have come.
     pub health_counters: ArcSwap<HealthCounters>,
+    /// What has the configuration reloaded, where there is a file.
+    pub reloader: OnceLock<Reloader>,
     /// How often the configuration was reloaded.
     pub reloads: Arc<Reloads>,
     /// Whether the process has little memory left.
@@ -107,6 +109,7 @@ impl Shared {
             certificates,
             suspicions: Suspicions::default(),
             health_counters: ArcSwap::default(),
+            reloader: OnceLock::new(),
             reloads: Arc::default(),
             shortage: Shortage::default(),
             gate: Arc::default(),

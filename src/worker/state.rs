@@ -75,6 +75,8 @@ pub struct Worker {
     pub(super) said: Said,
     /// When replies were read that have not been written on yet, in microseconds of the clock.
     pub(super) turn_began: Option<u32>,
+    /// How many turns of the loop have ended.
+    pub(super) turns: u32,
     /// Requests that take longer than so many microseconds are slow ones; `u32::MAX`: none is.
     pub slow_after: u32,
     /// What is written down of single requests.
@@ -129,6 +131,7 @@ impl Worker {
                 handshakes: Handshakes::default(),
                 said: Said::default(),
                 turn_began: None,
+                turns: 0,
                 slow_after: u32::MAX,
                 journal: WorkerJournal::default(),
                 samples: Samples::default(),

@@ -192,8 +192,9 @@ pub const METRICS: &[Metric] = &[
     Metric::new(
         "circlet_return_seconds",
         Histogram,
-        "From when replies were read to when all clients were written to that got one, by turn of \
-         a worker's loop; no reply spends more on its way back unless it waits for one before it",
+        "From when replies were read to when all clients were written to that got one, in one turn \
+         of a worker's loop out of 16; no reply spends more on its way back unless it waits for \
+         one before it",
         From::Returns,
     ),
     Metric::new(

@@ -8,6 +8,7 @@ mod errors;
 mod explain;
 mod hotkeys;
 mod log;
+mod reload;
 mod shards;
 mod slowlog;
 
@@ -31,6 +32,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     explain::EXPLAIN,
     hotkeys::HOTKEYS,
     log::LOG,
+    reload::RELOAD,
     shards::RING,
     shards::SHARDS,
     slowlog::SLOWLOG,
@@ -45,7 +47,7 @@ impl Worker {
         match SUBCOMMANDS.iter().find(is_asked) {
             Some(subcommand) => (subcommand.answer)(self, number, request),
             None => self.say(number, |writer| {
-                writer.error("ERR circlet has no answer to this subcommand of PROXY");
+                writer.error("ERR circlet has no answer to this command");
             }),
         }
     }

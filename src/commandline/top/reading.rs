@@ -1,7 +1,7 @@
 //! What a circlet says of itself, from its admin address or its statistics.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -126,7 +126,7 @@ impl Source {
     }
 
     fn connect(&self) -> Result<TcpStream, String> {
-        let wrong = |error: std::io::Error| {
+        let wrong = |error: io::Error| {
             format!(
                 "{}: {error}; is this circlet's admin address or that of its statistics?",
                 self.address
@@ -143,7 +143,12 @@ impl Source {
     /// The JSON at a path. The statistics' one line is the answer to whatever is asked there.
     fn get(&self, path: &str) -> Result<Json, String> {
         let mut stream = self.connect()?;
-        let failed = |error: std::io::Error| format!("{}: {error}", self.address);
+        let failed = |error: io::Error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                format!("{}: no answer within {} s", self.address, PATIENCE.as_secs())
+            }
+            _ => format!("{}: {error}", self.address),
+        };
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         stream.write_all(request.as_bytes()).map_err(failed)?;
@@ -225,6 +230,6 @@ fn encoded(text: &str) -> String {
 
 /// As docs and defaults have them: the admin address, then the statistics.
 const USUAL: [&str; 2] = ["127.0.0.1:22223", "127.0.0.1:22222"];
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A thousand shards take half a megabyte.
 const MOST: u64 = 64 << 20;

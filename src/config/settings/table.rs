@@ -44,6 +44,13 @@ pub static SETTINGS: &[Setting] = &[
         meaning: "The file with the pools. The extension .toml means TOML, any other YAML.",
     },
     Setting {
+        name: "reload_on_change",
+        flags: "--reload-on-change",
+        default: "false",
+        takes: Kind::Boolean,
+        meaning: "Whether the configuration is reloaded when its file changes, or a users_file of it; see docs/reload.md.",
+    },
+    Setting {
         name: "threads",
         flags: "--threads",
         default: "0",

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::harness::{Process, eventually, free_port, get};
+use crate::harness::{Address, Client, Process, Reply, eventually, free_port, get, say};
 
 use super::*;
 
@@ -106,6 +106,9 @@ fn what_the_deployment_starts_answers_where_it_is_probed() {
     assert_eq!(get(admin, &path("livenessProbe")).status, 200);
     // Its shards are not here.
     assert!([200, 503].contains(&get(admin, &path("readinessProbe")).status));
+    // A family of commands is counted from its first one on.
+    let mut client = Client::connect(&Address::Tcp(pool));
+    assert_eq!(say(&mut client, "PING"), Reply::Simple("PONG".into()));
     let annotations = &objects["Deployment"]["spec"]["template"]["metadata"]["annotations"];
     let metrics = get(admin, annotations["prometheus.io/path"].as_str().expect("text"));
     assert_eq!(metrics.status, 200);

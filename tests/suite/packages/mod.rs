@@ -108,7 +108,7 @@ fn the_packaged_configuration_is_valid_and_needs_no_warning() {
 
 #[test]
 fn the_unit_starts_what_there_is_and_waits_for_the_drain() {
-    let service = unit(".package/circlet.service");
+    let service = unit(".package/systemd/circlet.service");
     let start = value(&service, "ExecStart");
     let flags = flags::parse(start.split(' ').map(Into::into)).expect("circlet takes these flags");
     assert_eq!(flags.action, Action::Serve);

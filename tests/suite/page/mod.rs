@@ -70,7 +70,7 @@ fn under_load<T>(address: &Address, work: impl FnOnce() -> T) -> T {
                 client.command(&["SET", &key, "x"]);
                 client.command(&["GET", &key]);
                 number = (number + 1) % 1000;
-                if number % 10 == 0 {
+                if number.is_multiple_of(10) {
                     thread::sleep(std::time::Duration::from_millis(1));
                 }
             }
