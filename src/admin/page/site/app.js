@@ -141,7 +141,7 @@ function each(rate) {
 }
 
 function showKeys({ hot_keys: hot, big_keys: big, shards }) {
-  table(at("hot-keys"), "No key was asked for lately.", ["Hot key", "Shard", "Share", "Per second"], hot.map((key) => [
+  table(at("hot-keys"), "No key stands out.", ["Hot key", "Shard", "Share", "Per second"], hot.map((key) => [
     code(key.key), whose(shards, key.shard), percent(key.share), count(key.rate),
   ]));
   table(at("big-keys"), "", ["Big key", "Shard", "Command", "Largest"], big.map((key) => [

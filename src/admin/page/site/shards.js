@@ -81,6 +81,7 @@ function fillName(cell, shard, index) {
   cell.dataset.looks = looks;
   const title = paint(named([shard], 0), index);
   title.classList.add("name");
+  title.title = label(shard);
   const where = [
     label(shard) === shard.address ? null : shard.address,
     shard.weight === 1 ? null : `weight ${shard.weight}`,
