@@ -71,7 +71,6 @@ impl Worker {
     fn answer_overdue(&mut self, pool: usize, shard: usize, overdue: &[Pending]) {
         let error = self.error_reply(pool, shard, &LinkFault::ReplyTimeout);
         let (counters, count) = (&self.counters.pools[pool], overdue.len() as u64);
-        counters.forward_error.add(count);
         counters.shards[shard].failed_requests[FaultKind::ReplyTimeout as usize].add(count);
         for pending in overdue {
             self.note_fault(pending, shard, &LinkFault::ReplyTimeout);

@@ -162,7 +162,7 @@ impl Worker {
             None => fault == LinkFault::Closed && was_idle,
         };
         let in_flight = std::mem::take(&mut link.in_flight);
-        link.unsent = 0;
+        let unsent = std::mem::take(&mut link.unsent);
         if link.socket.take().is_some() {
             self.counters.pools[pool].shards[shard].server_connections.sub(1);
         }
@@ -182,7 +182,8 @@ impl Worker {
         let error = self.error_reply(pool, shard, &fault);
         let failed = in_flight.iter().filter(|pending| pending.part != Part::TimedOut).count();
         let counters = &self.counters.pools[pool];
-        counters.forward_error.add(failed as u64);
+        // As twemproxy counts: one that was sent and has failed was forwarded all the same.
+        counters.forward_error.add(unsent as u64);
         counters.shards[shard].failed_requests[fault.kind() as usize].add(failed as u64);
         match self.links[number as usize].owner {
             Owner::Session(session) => self.private_lost(number, session, &fault),

@@ -271,7 +271,8 @@ pub const METRICS: &[Metric] = &[
     Metric::new(
         "circlet_forward_errors_total",
         Grows,
-        "Requests that no shard answered: refused, timed out, cut off, or too late to be sent",
+        "Requests that could not be sent to a shard; circlet_shard_failed_requests_total has those \
+         as well that were sent and failed",
         From::Pool(|pool| pool.sum(|pool| pool.forward_error.value())),
     ),
     Metric::new(
