@@ -348,6 +348,11 @@ impl Link {
     /// takes, when nothing waits before it.
     #[inline(never)]
     fn queue_large(&mut self, request: Frame<'_>, spare: &mut SpareBuffers) -> usize {
+        if let Some(waiting) = self.output.whole() {
+            // What waits before it: from here on the buffer holds no more than rests.
+            self.kept.keep(waiting.to_vec(), self.requests, spare);
+            self.output.cut();
+        }
         self.kept.note_head(self.requests, request.bytes());
         let may_pass = self.output.is_empty() && !self.wants_write;
         let written = match &mut self.socket {
@@ -355,9 +360,6 @@ impl Link {
             Some(socket) if may_pass => socket.try_write(request.bytes()).unwrap_or(0),
             _ => 0,
         };
-        if written > 0 {
-            self.output.cut();
-        }
         match request {
             Frame::Small(bytes) => self.output.extend(&bytes[written..], spare),
             Frame::Large(bytes) => self.output.push_large(bytes.slice(written..)),

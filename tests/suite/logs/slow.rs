@@ -83,12 +83,14 @@ fn each_of_a_pipeline_is_told_with_its_own_arguments() {
     let told = told.elements().iter().map(|entry| texts(&entry.elements()[3]));
     let mut told: Vec<Vec<String>> = told.filter(|args| args[0] != "SLOWLOG").collect();
     told.reverse();
-    let at = |key: &str| told.iter().find(|args| args[1] == key);
+    let at = |key: &str| told.iter().find(|args| args.get(1).is_some_and(|arg| arg == key));
     assert_eq!(at("slow").map(|args| args.join(" ")).as_deref(), Some("SET slow 1"), "{told:?}");
     assert_eq!(at("slow again").map(|args| args.join(" ")).as_deref(), Some("GET slow again"));
-    // Whatever is told is what was said, in its order.
+    // Whatever is told is what was said, in its order; of what went out with something large it
+    // may be the name alone.
     let shortened: Vec<Vec<String>> = told
         .iter()
+        .filter(|args| args.len() > 1)
         .map(|args| args.iter().map(|arg| arg.chars().take(20).collect()).collect())
         .collect();
     let said = commands.iter().map(|command| {
