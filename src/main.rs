@@ -284,7 +284,7 @@ async fn serve(
     let (shared, local) = (server.shared(), LocalSet::new());
     let reloader = server.reloader(source).with_files(files);
     if settings.reload_on_change {
-        local.spawn_local(reload::watch::watch(reloader.clone()));
+        local.spawn_local(reload::watch::watch(reloader.clone(), shared.started_at));
     }
     shared.set_journal(&settings.journal)?;
     local.spawn_local(logging.tell_left_out());

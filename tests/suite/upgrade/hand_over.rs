@@ -36,7 +36,7 @@ fn ten_upgrades_under_load_refuse_nobody_and_fail_nothing() {
         assert_eq!(told.counted, site.counted(&told.key), "{told:?}");
         assert!(told.counted > 0, "{told:?}");
     }
-    assert!(all.iter().map(|told| told.closed).sum::<usize>() > 20, "{all:?}");
+    assert!(all.iter().map(|told| told.closed).sum::<usize>() > 5, "{all:?}");
     last.process.signal(Signal::TERM);
     last.expect_end();
     for file in ["pool.sock", "upgrade.sock", "pid"] {
