@@ -12,21 +12,6 @@ use circlet::route::{Ring, RingSpec};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use md5::{Digest, Md5};
 
-const HASHES: [Hash; 12] = [
-    Hash::OneAtATime,
-    Hash::Md5,
-    Hash::Crc16,
-    Hash::Crc32,
-    Hash::Crc32a,
-    Hash::Fnv1_64,
-    Hash::Fnv1a64,
-    Hash::Fnv1_32,
-    Hash::Fnv1a32,
-    Hash::Hsieh,
-    Hash::Murmur,
-    Hash::Jenkins,
-];
-
 fn names(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("10.0.{}.{}:6379", n / 250, n % 250)).collect()
 }
@@ -66,7 +51,7 @@ fn sorted_points(count: usize) -> Vec<(u32, u32)> {
 fn hashes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hash of 16 bytes");
     let keys = keys();
-    for function in HASHES {
+    for function in Hash::ALL {
         let mut keys = keys.iter().cycle();
         group.bench_function(format!("{function:?}"), |bench| {
             bench

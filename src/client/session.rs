@@ -11,6 +11,7 @@ use super::origin::Origin;
 use super::subscription::Subscriber;
 use super::transaction::Transaction;
 use crate::access::Account;
+use crate::admin::counters::WorkerCounters;
 use crate::command::Family;
 use crate::outbox::Outbox;
 use crate::reply::Replies;
@@ -304,6 +305,20 @@ impl Session {
             && matches!(self.pause, Pause::No | Pause::Replies)
             && !self.special.has(Special::TRANSACTION)
             && self.private.is_none()
+    }
+
+    /// So many bytes were read from it.
+    #[inline]
+    pub(crate) fn count_read(&mut self, counters: &WorkerCounters, bytes: usize) {
+        counters.pools[usize::from(self.pool)].bytes_in.add(bytes as u64);
+        self.read += bytes as u64;
+    }
+
+    /// So many bytes were written to it.
+    #[inline]
+    pub(crate) fn count_written(&mut self, counters: &WorkerCounters, bytes: usize) {
+        counters.pools[usize::from(self.pool)].bytes_out.add(bytes as u64);
+        self.written += bytes as u64;
     }
 
     /// Whether anything came of it that was not read.

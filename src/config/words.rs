@@ -3,6 +3,22 @@
 use super::{Distribution, Hash};
 
 impl Hash {
+    /// All of them, as twemproxy lists them.
+    pub const ALL: [Self; 12] = [
+        Self::OneAtATime,
+        Self::Md5,
+        Self::Crc16,
+        Self::Crc32,
+        Self::Crc32a,
+        Self::Fnv1_64,
+        Self::Fnv1a64,
+        Self::Fnv1_32,
+        Self::Fnv1a32,
+        Self::Hsieh,
+        Self::Murmur,
+        Self::Jenkins,
+    ];
+
     /// As the key `hash` has it.
     pub fn name(self) -> &'static str {
         match self {
@@ -41,27 +57,13 @@ mod tests {
 
     #[test]
     fn the_words_are_those_that_the_configuration_takes() {
-        let hashes = [
-            Hash::OneAtATime,
-            Hash::Md5,
-            Hash::Crc16,
-            Hash::Crc32,
-            Hash::Crc32a,
-            Hash::Fnv1_64,
-            Hash::Fnv1a64,
-            Hash::Fnv1_32,
-            Hash::Fnv1a32,
-            Hash::Hsieh,
-            Hash::Murmur,
-            Hash::Jenkins,
-        ];
         let all = [
             Distribution::Ketama,
             Distribution::Modula,
             Distribution::Random,
             Distribution::Rendezvous,
         ];
-        for (hash, distribution) in hashes.into_iter().zip(all.into_iter().cycle()) {
+        for (hash, distribution) in Hash::ALL.into_iter().zip(all.into_iter().cycle()) {
             let text = format!(
                 "a:\n  listen: 127.0.0.1:1\n  redis: true\n  hash: {}\n  distribution: {}\n  \
                  servers:\n   - 127.0.0.1:2:1\n",

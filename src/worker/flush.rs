@@ -133,8 +133,7 @@ impl Worker {
                 Err(_) => return self.end_session(number),
             }
             let written = before - session.output.len();
-            self.counters.pools[usize::from(session.pool)].bytes_out.add(written as u64);
-            session.written += written as u64;
+            session.count_written(&self.counters, written);
             if session.special.has(Special::LIMITED) {
                 self.charge_bytes(number, written);
             }

@@ -64,22 +64,8 @@ impl Worker {
         request: Frame<'_>,
     ) {
         if request.bytes().len() >= BIG {
-            return self.send_big(session, sequence, part, shard, request);
+            self.note_big_request(session, request.bytes());
         }
-        self.send_with(session, sequence, part, shard, |link, spare| link.queue(request, spare));
-    }
-
-    /// Sends a large request, whose key is worth to be known.
-    #[inline(never)]
-    fn send_big(
-        &mut self,
-        session: u32,
-        sequence: u32,
-        part: Part,
-        shard: usize,
-        request: Frame<'_>,
-    ) {
-        self.note_big_request(session, request.bytes());
         self.send_with(session, sequence, part, shard, |link, spare| link.queue(request, spare));
     }
 

@@ -112,9 +112,8 @@ impl Worker {
                     self.finish_session(number);
                 }
                 Ok((count, true)) => {
-                    self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
-                    session.read += count as u64;
+                    session.count_read(&self.counters, count);
                     self.take_in_place(number);
                     taken += count;
                     if taken >= READ_AT_MOST {
@@ -123,9 +122,8 @@ impl Worker {
                     }
                 }
                 Ok((count, false)) => {
-                    self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
                     session.heard_at = self.seconds;
-                    session.read += count as u64;
+                    session.count_read(&self.counters, count);
                     self.take_scratch(number, count);
                     taken += count;
                     let session = &self.sessions[number as usize];
@@ -176,8 +174,7 @@ impl Worker {
                     self.end_session(number);
                 }
                 Ok(count) => {
-                    self.counters.pools[usize::from(session.pool)].bytes_in.add(count as u64);
-                    session.read += count as u64;
+                    session.count_read(&self.counters, count);
                     let input = session.input.get_or_insert_default();
                     input.bytes.extend_from_slice(&self.scratch[..count]);
                 }
@@ -301,8 +298,7 @@ impl Worker {
         let session = &mut *self.sessions[number as usize];
         let socket = session.socket.as_mut().expect("answer checked that the session lives");
         let written = socket.try_write(frame.bytes()).unwrap_or(0);
-        self.counters.pools[usize::from(session.pool)].bytes_out.add(written as u64);
-        session.written += written as u64;
+        session.count_written(&self.counters, written);
         let is_limited = session.special.has(Special::LIMITED);
         let rest = match frame {
             Frame::Small(bytes) => Frame::Small(&bytes[written..]),

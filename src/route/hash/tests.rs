@@ -2,20 +2,7 @@
 
 use super::*;
 
-const FUNCTIONS: [Hash; 12] = [
-    Hash::OneAtATime,
-    Hash::Md5,
-    Hash::Crc16,
-    Hash::Crc32,
-    Hash::Crc32a,
-    Hash::Fnv1_64,
-    Hash::Fnv1a64,
-    Hash::Fnv1_32,
-    Hash::Fnv1a32,
-    Hash::Hsieh,
-    Hash::Murmur,
-    Hash::Jenkins,
-];
+const FUNCTIONS: [Hash; 12] = Hash::ALL;
 
 /// A key, and its hashes in the order of `FUNCTIONS`.
 #[rustfmt::skip]
