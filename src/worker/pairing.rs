@@ -98,8 +98,8 @@ impl Worker {
                         link.partial = Some(partial);
                     }
                     // The scanner says so again.
-                    _ => {
-                        if partial.bytes.len() >= HEAVY {
+                    ended => {
+                        if ended.is_ok_and(|scan| matches!(scan, Scan::Done(len) if len >= HEAVY)) {
                             self.note_heavy_reply(number);
                         }
                         self.pair(number, &partial.bytes, partial.scanner);

@@ -25,6 +25,11 @@ pub struct Owed {
     /// Whether circlet may have read it later than it was said: what befell it is not certain
     /// before a shard has seen it or its client reads an error.
     pub is_vague: bool,
+    /// When it was said, in milliseconds. Where it is vague, its time may run from then, or from
+    /// any later moment before a shard saw it.
+    pub said_at: u32,
+    /// Whether it may have been answered as overdue.
+    pub may_be_late: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
