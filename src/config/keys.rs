@@ -431,9 +431,9 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "max_nesting",
-        default: Without::Text("32"),
-        takes: Takes::Integer(1..=1024, |pool, number| pool.max_nesting = number as u32),
-        meaning: "The deepest nesting of a reply; those of Redis rarely pass 8.",
+        default: Without::Text("8192"),
+        takes: Takes::Integer(1..=65536, |pool, number| pool.max_nesting = number as u32),
+        meaning: "The deepest nesting of a reply. Commands of Redis rarely pass 8, tables of a script may be 7,996 deep.",
         twemproxy: NEW,
     },
     Key {

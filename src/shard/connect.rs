@@ -218,7 +218,7 @@ where
             match scanner.scan(received, &GREETING_LIMITS) {
                 Ok(Scan::Done(len)) => return Ok(len),
                 Ok(Scan::More(_)) => {}
-                Err(error) => return Err(LinkFault::Garbage(error.to_string().into())),
+                Err(error) => return Err(LinkFault::of_reply(&error)),
             }
         }
         match stream.read_buf(received).await {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::resp::ReplyError;
+
 /// Why a link failed. The first words of its `Display` are what twemproxy says in that case,
 /// because clients match on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,11 @@ impl LinkFault {
             io::ErrorKind::TimedOut => Self::ConnectTimeout,
             _ => Self::Io(describe(error).into()),
         }
+    }
+
+    /// The fault of bytes that are no reply.
+    pub fn of_reply(error: &ReplyError) -> Self {
+        Self::Garbage(error.to_string().into())
     }
 
     /// Whether the shard is to blame, so that its health must hear of it.

@@ -97,13 +97,14 @@ impl Worker {
                         partial.missing = missing;
                         link.partial = Some(partial);
                     }
-                    // The scanner says so again.
-                    ended => {
-                        if ended.is_ok_and(|scan| matches!(scan, Scan::Done(len) if len >= HEAVY)) {
+                    Ok(Scan::Done(len)) => {
+                        if len >= HEAVY {
                             self.note_heavy_reply(number);
                         }
+                        // The scanner says so again.
                         self.pair(number, &partial.bytes, partial.scanner);
                     }
+                    Err(error) => self.fail_link(number, LinkFault::of_reply(&error)),
                 }
             }
         }
@@ -153,7 +154,7 @@ impl Worker {
                     break;
                 }
                 Err(error) => {
-                    return self.fail_link(number, LinkFault::Garbage(error.to_string().into()));
+                    return self.fail_link(number, LinkFault::of_reply(&error));
                 }
             }
         }
@@ -188,7 +189,7 @@ impl Worker {
                 partial.missing = missing;
                 link.partial = Some(partial);
             }
-            Err(error) => self.fail_link(number, LinkFault::Garbage(error.to_string().into())),
+            Err(error) => self.fail_link(number, LinkFault::of_reply(&error)),
         }
     }
 

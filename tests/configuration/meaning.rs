@@ -36,7 +36,7 @@ fn circlets_keys_have_their_documented_defaults() {
     let times = [pool.heartbeat_interval, pool.heartbeat_timeout, pool.connect_timeout];
     assert_eq!((times, pool.heartbeat_successes), ([second; 3], 2));
     assert_eq!((pool.max_bulk, pool.max_arguments, pool.max_inline), (512 << 20, 1 << 20, 1 << 16));
-    assert_eq!((pool.max_command, pool.max_reply, pool.max_nesting), (1 << 30, 1 << 30, 32));
+    assert_eq!((pool.max_command, pool.max_reply, pool.max_nesting), (1 << 30, 1 << 30, 8192));
     assert_eq!((pool.client_output_limit, pool.link_output_limit), (256 << 20, 4 << 20));
     assert_eq!((pool.pubsub_output_limit, pool.pubsub_output_soft_limit), (32 << 20, 8 << 20));
     assert_eq!(pool.pubsub_output_soft_seconds, 60);

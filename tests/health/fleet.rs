@@ -62,7 +62,7 @@ pub fn pool(name: &str, servers: Vec<Server>) -> Pool {
         max_inline: 64 << 10,
         max_command: 1 << 30,
         max_reply: 1 << 30,
-        max_nesting: 32,
+        max_nesting: 8192,
         client_output_limit: 1 << 20,
         pubsub_output_limit: 0,
         pubsub_output_soft_limit: 0,

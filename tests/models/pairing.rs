@@ -143,6 +143,21 @@ fn what_comes_right_behind_a_reply_does_not_make_it_heavy() {
     world.finish();
 }
 
+#[test]
+fn what_is_no_reply_is_none_in_pieces_either() {
+    let mut stage = Stage::new(1, "max_nesting: 2");
+    let client = stage.connect();
+    stage.clients[client].say(&wire::say(&["GET", "a"]));
+    stage.settle();
+    // A level too deep, and as much of it as would be a whole reply without that level's header.
+    for piece in ["%1\r\n+k\r\n", "%1\r\n+k\r\n%1\r\n+v\r\n"] {
+        stage.connections[0].say(piece.as_bytes());
+        stage.settle();
+    }
+    let received = &stage.clients[client].received;
+    assert_eq!(wire::error(received), Some(received.len()), "{}", shown(received));
+}
+
 struct World {
     stage: Stage,
     players: Vec<Player>,

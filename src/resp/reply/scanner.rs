@@ -61,7 +61,8 @@ impl ReplyScanner {
     /// byte: `b'>'` is a push, which answers no command, `b'|'` an attribute before it.
     ///
     /// # Errors
-    /// The first thing in `bytes` that is no reply; how the bytes were cut makes no difference.
+    /// The first thing in `bytes` that is no reply; how the bytes were cut makes no difference. What
+    /// a scan after that would find means nothing, short of a [`reset`](Self::reset).
     #[inline]
     pub fn scan(&mut self, bytes: &[u8], limits: &ReplyLimits) -> Result<Scan, ReplyError> {
         if self.stage == Stage::Start

@@ -68,7 +68,7 @@ fn a_reply_larger_than_the_memory() {
 #[test]
 fn a_reply_nested_too_deeply() {
     fail_their_requests("max_nesting: 8", &[(&b"*1\r\n".repeat(9), "deeper than 8 levels")]);
-    fail_their_requests("", &[(&b"*1\r\n".repeat(100_000), "deeper than 32 levels")]);
+    fail_their_requests("", &[(&b"*1\r\n".repeat(100_000), "deeper than 8192 levels")]);
 }
 
 #[test]

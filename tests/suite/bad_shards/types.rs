@@ -82,7 +82,7 @@ fn nested_too_deeply_whatever_the_type() {
         ["*1\r\n", "~1\r\n", "%1\r\n", "%1\r\n+k\r\n", ">1\r\n", "*?\r\n", "%?\r\n+k\r\n"]
             .map(deep)
             .to_vec();
-    let why = "deeper than 32 levels";
+    let why = "deeper than 8192 levels";
     fails(&all.iter().map(|answer| (&answer[..], why)).collect::<Vec<_>>());
     // Attributes before attributes are no levels of the reply, and yet not endless.
     let mixed = "|1\r\n+a\r\n*1\r\n%1\r\n~1\r\n".repeat(20_000);

@@ -1,6 +1,6 @@
 //! The same replies as from one Redis, byte for byte.
 
-use crate::harness::Reply;
+use crate::harness::{Reply, encode};
 use crate::one_redis::{Pair, words};
 
 const LIBRARY: &str = "#!lua name=mine\nredis.register_function('put', function(keys, args) \
@@ -16,6 +16,18 @@ fn a_script_runs_where_its_keys_are() {
         let two = "return redis.call('MGET', KEYS[1], KEYS[2])";
         pair.same(&["EVAL", two, "2", &key, &format!("{{{key}}}other")]);
     }
+}
+
+#[test]
+fn a_reply_is_as_deep_as_lua_lets_it_be() {
+    let mut pair = Pair::start();
+    let endless = "local a = {}; local b = {a}; a[1] = b; return a";
+    let told = [&mut pair.through, &mut pair.direct].map(|client| {
+        client.send(&encode(&["EVAL", endless, "0"]));
+        client.read_to_end_of("*1\r\n-ERR reached lua stack limit\r\n")
+    });
+    assert_eq!(told[0], told[1]);
+    pair.same(&["PING"]);
 }
 
 #[test]
