@@ -54,6 +54,24 @@ impl Worker {
         self.block(number, shard, (keys, waited), &records, frame(request, whole));
     }
 
+    /// How many of the pool's sessions wait: for something to happen at a shard that has their
+    /// command by now, or for CLIENT PAUSE to end.
+    pub(super) fn blocked_clients(&self, pool: usize) -> usize {
+        let has_left = |link: u32| {
+            let link = self.links.get(link as usize);
+            link.is_none_or(|link| link.socket.is_some() && link.output.is_empty())
+        };
+        let blocked = self.sessions.iter().filter(|(_, session)| {
+            usize::from(session.pool) == pool
+                && match session.pause {
+                    Pause::Blocked => session.loans.iter().all(|loan| has_left(loan.link)),
+                    Pause::Held => true,
+                    _ => false,
+                }
+        });
+        blocked.count()
+    }
+
     fn block(
         &mut self,
         number: u32,

@@ -2,7 +2,7 @@
 //! workers they are with.
 
 use super::filter::{Filter, Listed, SYNTAX};
-use super::session::About;
+use super::session::{About, Session};
 use super::users::Right;
 use crate::command::Local;
 use crate::resp::{Request, Writer};
@@ -27,7 +27,7 @@ impl Worker {
             }
             Local::ClientSetInfo => self.set_info(number, request),
             Local::ClientInfo => {
-                let line = self.describe(number) + "\n";
+                let line = self.describe(number, request.wire().len()) + "\n";
                 self.say(number, |writer| writer.verbatim(&line));
             }
             Local::ClientList => self.client_list(number, request),
@@ -90,14 +90,15 @@ impl Worker {
             Ok(listed) => listed,
             Err(text) => return self.say(number, |writer| writer.error(&text)),
         };
-        let pool = usize::from(self.sessions[number as usize].pool);
+        let session = &self.sessions[number as usize];
+        let (pool, asker) = (usize::from(session.pool), (session.id, request.wire().len()));
         let shared = self.shared.clone();
         self.run_procedure(number, |steps| async move {
             if let Err(refusal) = steps.permitted(Right::List).await {
                 return refusal;
             }
             let question = listed.clone();
-            let told = shared.ask_all(move |worker| worker.lines(pool, &question)).await;
+            let told = shared.ask_all(move |worker| worker.lines(pool, &question, asker)).await;
             let mut lines: Vec<(u64, String)> = told.into_iter().flatten().collect();
             lines.sort_unstable_by_key(|(id, _)| *id);
             let text = in_order(&lines, &listed);
@@ -105,13 +106,17 @@ impl Worker {
         });
     }
 
-    /// The lines of this worker's sessions with `pool`, each with the session's id.
-    fn lines(&self, pool: usize, listed: &Listed) -> Vec<(u64, String)> {
+    /// The lines of this worker's sessions with `pool`, each with the session's id. The one that
+    /// asks has that id and used so many bytes to ask.
+    fn lines(&self, pool: usize, listed: &Listed, asker: (u64, usize)) -> Vec<(u64, String)> {
+        let asked = |session: &Session| if session.id == asker.0 { asker.1 } else { 0 };
         self.sessions
             .iter()
             .filter(|(_, session)| usize::from(session.pool) == pool && session.socket.is_some())
             .filter(|(_, session)| listed.meets(session))
-            .map(|(number, session)| (session.id, self.describe(number as u32) + "\n"))
+            .map(|(number, session)| {
+                (session.id, self.describe(number as u32, asked(session)) + "\n")
+            })
             .collect()
     }
 

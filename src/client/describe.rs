@@ -83,8 +83,9 @@ impl Session {
 }
 
 impl Worker {
-    /// The line of session `number`, without a line end.
-    pub(super) fn describe(&self, number: u32) -> String {
+    /// The line of session `number`, without a line end; of the session that asks with the bytes of
+    /// its question, as Redis counts them.
+    pub(super) fn describe(&self, number: u32, asked: usize) -> String {
         let session = &self.sessions[number as usize];
         let about = session.about.as_deref().cloned().unwrap_or_default();
         let (peer, local) = session.addresses();
@@ -92,6 +93,7 @@ impl Worker {
         let (pending, room) = session.input.as_ref().map_or((0, 0), |input| {
             (input.bytes.len(), input.bytes.capacity() - input.bytes.len())
         });
+        let pending = pending + asked;
         let waiting = session.waiting_bytes();
         let mut line = String::with_capacity(400);
         // Writing to a String cannot fail.
@@ -110,7 +112,7 @@ impl Worker {
             session.db,
             session.queued(),
             session.output.len(),
-            session.replies.len(),
+            u8::from(session.replies.parked_len() > 0),
             size_of::<Session>() + pending + room + waiting,
             session.events(),
             command_name(session.last_command),

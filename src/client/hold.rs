@@ -106,7 +106,11 @@ impl Worker {
             return false;
         }
         let all = self.pools[usize::from(session.pool)].hold.is_some_and(|hold| hold.all);
-        let is_held = all || may_write(spec);
+        let is_held = all
+            || match (spec.name, &session.transaction) {
+                ("exec", Some(transaction)) => transaction.may_write,
+                _ => may_write(spec),
+            };
         if is_held {
             session.pause = Pause::Held;
         }
@@ -115,12 +119,12 @@ impl Worker {
 }
 
 /// Whether a command may change what the shards hold or tell others of it. Redis marks some that do
-/// so only at times; of EXEC it is not known before what it does.
-fn may_write(spec: &Spec) -> bool {
+/// so only at times.
+pub(super) fn may_write(spec: &Spec) -> bool {
     spec.flags.contains(Flags::WRITE) || MAY_WRITE.contains(&spec.name)
 }
 
-const MAY_WRITE: [&str; 7] = ["eval", "evalsha", "exec", "fcall", "pfcount", "publish", "spublish"];
+const MAY_WRITE: [&str; 6] = ["eval", "evalsha", "fcall", "pfcount", "publish", "spublish"];
 
 /// The milliseconds, and whether reads wait as well.
 fn parse(request: &Request<'_>) -> Result<(u64, bool), &'static str> {

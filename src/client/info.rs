@@ -38,8 +38,10 @@ pub(super) async fn answer(steps: &Steps, question: Question) -> Vec<u8> {
         .map(|text| String::from_utf8_lossy(text).into_owned())
         .collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let connections = total_connections(steps).await;
-    let mut own = steps.with(|worker, number| own(worker, number, connections));
+    let (connections, blocked) = counted(steps).await;
+    let mut own = steps.with(|worker, number| own(worker, number));
+    own.push(("stats", "total_connections_received".into(), connections.to_string()));
+    own.push(("clients", "blocked_clients".into(), blocked.to_string()));
     if wanted.names(METRICS_SECTION) {
         own.extend(measured(steps).await);
     }
@@ -99,23 +101,26 @@ fn shard_name(argument: &[u8]) -> Option<&[u8]> {
     prefix.eq_ignore_ascii_case(SHARD_PREFIX).then_some(name)
 }
 
-/// Clients of the pool since the start, on all workers.
-async fn total_connections(steps: &Steps) -> u64 {
+/// On all workers: clients of the pool since the start, and those that wait now.
+async fn counted(steps: &Steps) -> (u64, usize) {
     let (shared, pool) = steps.with(|worker, number| {
         (Arc::clone(&worker.shared), usize::from(worker.sessions[number as usize].pool))
     });
     let counted = shared.ask_all(move |worker| {
-        worker.counters.pools.get(pool).map_or(0, |pool| pool.total_connections.value())
+        let counters = worker.counters.pools.get(pool);
+        let connections = counters.map_or(0, |pool| pool.total_connections.value());
+        (connections, worker.blocked_clients(pool))
     });
-    counted.await.into_iter().sum()
+    let counted = counted.await;
+    let add = |(one, two): (u64, usize), (more, others)| (one + more, two + others);
+    counted.into_iter().fold((0, 0), add)
 }
 
 /// What circlet says of itself.
-fn own(worker: &Worker, number: u32, connections: u64) -> Own {
+fn own(worker: &Worker, number: u32) -> Own {
     let mut own = Own::new();
     server(worker, number, &mut own);
     clients(worker, number, &mut own);
-    own.push(("stats", "total_connections_received".into(), connections.to_string()));
     replication(worker, &mut own);
     let emulates = u8::from(worker.pool_of(number).config.cluster_emulation);
     own.push(("cluster", "cluster_enabled".into(), emulates.to_string()));

@@ -59,6 +59,8 @@ pub struct Transaction {
     first: u32,
     /// Commands behind MULTI that were taken: so many elements will EXEC's reply have.
     queued: u32,
+    /// Whether one of them may change what a shard holds.
+    pub(super) may_write: bool,
     /// What it writes elsewhere than at home, each with its database.
     records: Vec<(u32, Record)>,
     /// Those of them that concern the session and not the shard.
@@ -106,6 +108,7 @@ impl Transaction {
             answered: 0,
             first: 0,
             queued: 0,
+            may_write: false,
             own: Vec::new(),
             records: Vec::new(),
             is_scattered: false,

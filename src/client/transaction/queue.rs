@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::own::OwnCommand;
 use super::{Home, PING, Phase, QUEUED, Transaction};
+use crate::client::hold::may_write;
 use crate::client::intake::frame;
 use crate::client::local::database;
 use crate::client::split::positions;
@@ -55,6 +56,7 @@ impl Worker {
         transaction.records.extend(records.into_iter().map(|record| (db, record)));
         let index = transaction.queued;
         transaction.queued += 1;
+        transaction.may_write |= may_write(spec);
         if let Some(kind) = heard {
             transaction.own.push(OwnCommand::publish(index, kind, request.arg(1)));
         }

@@ -63,7 +63,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("server", "atomicvar_api gcc_version os", Rule::Text),
     // Whatever else a server says of itself is not true of circlet.
     ("server", "*", Rule::Own),
-    ("clients", "connected_clients maxclients cluster_connections", Rule::Own),
+    ("clients", "connected_clients maxclients cluster_connections blocked_clients", Rule::Own),
     ("clients", "client_recent_max_*", Rule::Max),
     ("memory", "used_memory_peak_perc", Rule::Share("used_memory", "used_memory_peak", "")),
     (

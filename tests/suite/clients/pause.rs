@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Scene, say, words};
-use crate::harness::{Client, Reply, encode, eventually};
+use crate::harness::{Client, Reply, encode, eventually, raw};
 
 const A_WHILE: Duration = Duration::from_millis(50);
 
@@ -58,6 +58,41 @@ fn writes_wait_until_they_may_and_reads_do_not() {
     assert_eq!(say(&mut operator, "GET k5"), Reply::bulk("vw"));
     // What a client said that left was not done.
     assert_eq!(say(&mut operator, "GET k6"), Reply::Nil);
+}
+
+#[test]
+fn a_transaction_waits_if_it_may_write_and_who_waits_is_counted() {
+    let scene = Scene::start();
+    let (mut operator, mut reader) = (scene.proxy.client(), scene.proxy.client());
+    let mut writers: Vec<Client> = (0..4).map(|_| scene.proxy.client()).collect();
+    for writer in &mut writers {
+        for line in ["MULTI", "GET a", "INCR a"] {
+            say(writer, line);
+        }
+    }
+    assert_eq!(say(&mut operator, "CLIENT PAUSE 60000 WRITE"), Reply::ok());
+    for line in ["MULTI", "PING", "GET a"] {
+        say(&mut reader, line);
+    }
+    assert_eq!(raw(&mut reader, "EXEC"), "*2\r\n+PONG\r\n$-1\r\n");
+    for writer in &mut writers {
+        writer.send(&encode(&["EXEC"]));
+    }
+    let mut blocked = || {
+        let info = super::text(&say(&mut operator, "INFO clients"));
+        let count = info.lines().find_map(|line| line.strip_prefix("blocked_clients:"));
+        count.map(|count| count.trim().to_owned())
+    };
+    eventually("four wait", || blocked().as_deref() == Some("4"));
+    writers[0].expect_silence(A_WHILE);
+    assert_eq!(say(&mut reader, "CLIENT UNPAUSE"), Reply::ok());
+    for writer in &mut writers {
+        writer.read_to_end_of("\r\n");
+    }
+    assert_eq!(say(&mut reader, "GET a"), Reply::bulk("4"));
+    eventually("nobody waits", || {
+        super::text(&say(&mut reader, "INFO clients")).contains("blocked_clients:0\r")
+    });
 }
 
 #[test]
