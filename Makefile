@@ -114,7 +114,7 @@ deb: ## Build the Debian package, target/debian/circlet_*.deb
 	target/release/circlet completions bash >target/package/circlet.bash
 	target/release/circlet completions zsh >target/package/_circlet
 	target/release/circlet completions fish >target/package/circlet.fish
-	cargo deb --locked --no-build
+	cargo deb --locked --no-build --strip
 
 check-packages: deb ## Check the Debian package, its units, the image and the manifests
 	@.ci/need lintian systemd-analyze:systemd man:man-db strace ip:iproute2 unshare:util-linux \
