@@ -130,10 +130,11 @@ fn keyspace_notifications_of_all_shards_are_heard() {
         assert_eq!(message(&mut space), (format!("__keyspace@0__:{key}"), "set".into()));
     }
     for key in &keys {
-        client.command(&["PEXPIRE", key, "1"]);
+        // One millisecond may be over before PEXPIRE looks, which then deletes and tells of that.
+        client.command(&["PEXPIRE", key, "50"]);
     }
     // Who is asked for a key that has run out says so; by itself a shard may take long.
-    std::thread::sleep(Duration::from_millis(20));
+    std::thread::sleep(Duration::from_millis(100));
     for key in &keys {
         assert_eq!(client.command(&["GET", key]), Reply::Nil);
     }
