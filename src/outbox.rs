@@ -210,6 +210,11 @@ impl SpareBuffers {
             self.buffers.push(buffer);
         }
     }
+
+    /// Frees half of those that were not taken for longest.
+    pub fn thin_out(&mut self) {
+        self.buffers.drain(..self.buffers.len().div_ceil(2));
+    }
 }
 
 /// From this size on, a frame for which the way is free is written before anything else happens

@@ -18,8 +18,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::admin::counters::WorkerCounters;
-use crate::admin::memory;
 use crate::admin::stats::StatsSource;
+use crate::admin::{heap, memory};
 use crate::client::listener::{ListenError, Listener};
 use crate::config::{Config, Pool};
 use crate::hotkeys;
@@ -101,6 +101,7 @@ impl Server {
         options: Options,
         inherited: &mut Inherited,
     ) -> Result<Self, StartError> {
+        heap::set_up();
         let certificates = Arc::new(Certificates::load(&config)?);
         let mut monitor = Monitor::new(&config, &certificates);
         let mut stats = StatsSource::new(&config, Vec::new(), monitor.counters());
@@ -227,8 +228,8 @@ impl Server {
         for (pool, listener) in listeners {
             tasks.spawn_local(control.open_post(pool, listener));
         }
-        tasks.spawn_local(memory::watch(self.options.max_memory, shared));
-        tasks.spawn_local(memory::give_back_after_peaks());
+        tasks.spawn_local(memory::watch(self.options.max_memory, Arc::clone(&shared)));
+        tasks.spawn_local(memory::give_back_after_peaks(shared));
         if let Some(told) = told {
             tasks.spawn_local(teach(told, Rc::clone(&desk)));
         }

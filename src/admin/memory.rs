@@ -12,19 +12,37 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::heap;
 use crate::worker::Shared;
 
 /// Whether memory is short: set by the control thread, read where something large is to be kept.
-#[derive(Debug, Default)]
+///
+/// Between two looks at what the system counts, workers count what they read themselves: what is
+/// kept of it takes no more room than there was at the last look, however late the next one is.
+#[derive(Debug)]
 pub struct Shortage {
     is_on: AtomicBool,
     limit: AtomicU64,
+    /// Bytes that may be read before the next look; none while memory is short.
+    room: AtomicI64,
+    no_room: Notify,
+}
+
+impl Default for Shortage {
+    fn default() -> Self {
+        Self {
+            is_on: AtomicBool::default(),
+            limit: AtomicU64::default(),
+            room: AtomicI64::new(i64::MAX),
+            no_room: Notify::new(),
+        }
+    }
 }
 
 impl Shortage {
@@ -32,6 +50,22 @@ impl Shortage {
     #[inline]
     pub fn is_on(&self) -> bool {
         self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// Whether more of something large may be read; where not,
+    /// [`Worker::go_on_with_memory`](crate::worker::Worker::go_on_with_memory) follows.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.room.load(Ordering::Relaxed) > 0
+    }
+
+    /// So many bytes were read, and may have been kept.
+    pub fn take_room(&self, bytes: usize) {
+        let bytes = bytes as i64;
+        let room = self.room.fetch_sub(bytes, Ordering::Relaxed);
+        if room > 0 && room <= bytes {
+            self.no_room.notify_one();
+        }
     }
 
     /// How many bytes of memory the process may use; 0 before that is known, or where it is not.
@@ -47,15 +81,25 @@ pub async fn watch(limit: u64, shared: Arc<Shared>) {
     if limit == 0 {
         return;
     }
-    shared.shortage.limit.store(limit, Ordering::Relaxed);
+    let shortage = &shared.shortage;
+    shortage.limit.store(limit, Ordering::Relaxed);
     let (high, low) = (limit / 16 * 15, limit / 8 * 7);
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        let used = resident();
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shortage.no_room.notified() => {}
+        }
+        let mut used = resident();
         if used > high {
-            if !shared.shortage.is_on.swap(true, Ordering::Relaxed) {
+            // What is free already must cost no client its connection.
+            heap::give_back(&shared).await;
+            used = resident();
+        }
+        if used > high {
+            shortage.room.store(0, Ordering::Relaxed);
+            if !shortage.is_on.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     used_bytes = used,
                     max_memory_bytes = limit,
@@ -63,9 +107,14 @@ pub async fn watch(limit: u64, shared: Arc<Shared>) {
                 );
             }
             shed(&shared, used - low).await;
-        } else if used < low && shared.shortage.is_on.swap(false, Ordering::Relaxed) {
-            tracing::info!(used_bytes = used, "memory is no longer short");
-            shared.tell_all(|worker| worker.go_on_with_memory());
+        } else if used < low || !shortage.is_on() {
+            if shortage.is_on.swap(false, Ordering::Relaxed) {
+                tracing::info!(used_bytes = used, "memory is no longer short");
+            }
+            let room = i64::try_from(high - used).unwrap_or(i64::MAX).max(1);
+            if shortage.room.swap(room, Ordering::Relaxed) <= 0 {
+                shared.tell_all(|worker| worker.go_on_with_memory());
+            }
         }
     }
 }
@@ -78,36 +127,59 @@ async fn shed(shared: &Shared, excess: u64) {
         let part = (u128::from(excess) * u128::from(held)).div_ceil(u128::from(all)) as u64;
         shared.tell(index, move |worker| worker.shed(part));
     }
-    // What they let go of shows when all of them have.
-    shared.ask_all(|_| ()).await;
-    heap::give_back();
+    // Which waits until all of them have let go.
+    heap::give_back(shared).await;
 }
 
 /// Gives freed memory back after peaks, for as long as the process runs: within seconds of one,
-/// and ever more rarely while what is resident is in use.
-pub async fn give_back_after_peaks() {
-    let mut at_rest = resident();
-    let mut pause = GIVE_BACK_FIRST;
+/// and more rarely while what is resident is in use.
+pub async fn give_back_after_peaks(shared: Arc<Shared>) {
+    let mut at_rest = allocated();
+    let (mut peak, mut tries, mut looks) = (at_rest, 1, 0);
     loop {
-        tokio::time::sleep(pause).await;
-        let before = resident();
-        if before <= at_rest + at_rest / 16 {
-            (at_rest, pause) = (at_rest.min(before), GIVE_BACK_FIRST);
-            continue;
+        tokio::time::sleep(GIVE_BACK_PERIOD).await;
+        let before = allocated();
+        looks += 1;
+        if is_more(before, peak) {
+            // Another peak, and what was in use before says nothing of it.
+            (peak, tries) = (before, 1);
         }
-        heap::give_back();
-        let after = resident();
-        let was_worth_it = after < before - before / 16;
-        pause = if was_worth_it { GIVE_BACK_FIRST } else { (pause * 2).min(GIVE_BACK_MOST) };
-        at_rest = at_rest.min(after);
+        if !is_more(before, at_rest) {
+            (at_rest, peak, tries, looks) = (at_rest.min(before), before, 1, 0);
+        } else if looks >= tries {
+            heap::give_back(&shared).await;
+            let after = allocated();
+            looks = 0;
+            if is_more(before, after) {
+                (peak, tries) = (after, 1);
+            } else {
+                tries = (tries * 2).min(GIVE_BACK_RAREST);
+            }
+            at_rest = at_rest.min(after);
+        }
     }
+}
+
+/// Whether there is notably more memory than there was.
+fn is_more(now: u64, before: u64) -> bool {
+    now > before + before / 16 + NOTABLE
 }
 
 /// Bytes of the process that are in memory, as the system counts them; 0 where it does not tell.
 pub fn resident() -> u64 {
-    let pages = |text: String| text.split_whitespace().nth(1)?.parse::<u64>().ok();
-    let pages = fs::read_to_string("/proc/self/statm").ok().and_then(pages);
-    pages.unwrap_or(0) * rustix::param::page_size() as u64
+    statm(|pages| pages.nth(1))
+}
+
+/// Those of them that are not the program's own text and that of its libraries.
+fn allocated() -> u64 {
+    statm(|pages| Some(pages.nth(1)?.saturating_sub(pages.next()?)))
+}
+
+/// See proc_pid_statm(5): size, resident, shared, each in pages.
+fn statm(take: impl FnOnce(&mut dyn Iterator<Item = u64>) -> Option<u64>) -> u64 {
+    let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let mut pages = text.split_whitespace().map_while(|number| number.parse().ok());
+    take(&mut pages).unwrap_or(0) * rustix::param::page_size() as u64
 }
 
 /// Half of the memory of the machine, or of the container if that is less; 0 if neither tells.
@@ -128,11 +200,14 @@ fn total(meminfo: &str) -> Option<u64> {
 /// Where a container's limit stands, in the two versions of control groups.
 const CONTAINER_LIMITS: [&str; 2] =
     ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-/// How soon freed memory is looked for, where there was some the last time.
-const GIVE_BACK_FIRST: Duration = Duration::from_secs(2);
-/// How rarely, where there was none: what is in use must not be looked through all the time.
-const GIVE_BACK_MOST: Duration = Duration::from_secs(32);
-/// How often the memory is looked at: at a gigabyte a second it grows by 20 MB meanwhile.
+/// How often it is seen whether memory could be freed.
+const GIVE_BACK_PERIOD: Duration = Duration::from_secs(2);
+/// Every so many periods freed memory is looked for at least, where there was none before: what is
+/// in use must not be looked through all the time.
+const GIVE_BACK_RAREST: u32 = 8;
+/// Less memory than this is not worth looking for.
+const NOTABLE: u64 = 1 << 20;
+/// How often the memory is looked at, unless the room of the last look is used up before.
 const PERIOD: Duration = Duration::from_millis(20);
 
 #[cfg(test)]

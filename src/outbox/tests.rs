@@ -278,3 +278,15 @@ impl Wire {
         self.runtime.block_on(tokio::task::yield_now());
     }
 }
+
+#[test]
+fn spare_buffers_that_nobody_takes_are_freed() {
+    let mut spare = SpareBuffers::default();
+    (0..100).for_each(|_| spare.give(Vec::with_capacity(KEEP_CAPACITY)));
+    spare.give(Vec::with_capacity(1));
+    spare.thin_out();
+    assert_eq!(spare.buffers.len(), 50);
+    assert_eq!(spare.take().capacity(), 1, "the last that came stays");
+    (0..8).for_each(|_| spare.thin_out());
+    assert!(spare.buffers.is_empty());
+}

@@ -306,6 +306,13 @@ impl Link {
         self.output.is_empty() && self.in_flight.len() <= self.pipeline_limit / 2
     }
 
+    /// Gives back memory that a burst of requests took.
+    pub fn shrink(&mut self) {
+        if self.in_flight.is_empty() && self.in_flight.capacity() > KEEP_IN_FLIGHT {
+            self.in_flight = VecDeque::new();
+        }
+    }
+
     /// Whether nothing is under way on it, and nobody waits to send.
     pub fn is_idle(&self) -> bool {
         let is_written = self.output.is_empty() && !self.wants_write;
@@ -436,6 +443,8 @@ fn backoff(attempts: u32, chance: f64) -> Duration {
 const BACKOFF_FIRST: Duration = Duration::from_millis(20);
 /// The longest wait: a shard that is back is used a second later even without a heartbeat.
 const BACKOFF_MOST: Duration = Duration::from_secs(1);
+/// Room for so many requests in flight is kept while there are none.
+const KEEP_IN_FLIGHT: usize = 256;
 
 #[cfg(test)]
 mod tests {

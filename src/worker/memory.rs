@@ -2,12 +2,25 @@
 
 use std::task::{Context, Waker};
 
+use bytes::BytesMut;
+
 use super::Worker;
+use super::sessions::{READ_AT_MOST, READ_IN_PLACE};
+use crate::admin::memory::Shortage;
 use crate::client::session::Session;
 use crate::shard::fault::LinkFault;
 use crate::shard::link::Link;
 
 impl Worker {
+    /// So many bytes were read into the scratch buffer, and may be kept for somebody.
+    #[inline]
+    pub(super) fn note_read(&mut self, count: usize) {
+        self.read += count;
+        if self.read >= READ_AT_MOST {
+            self.shared.shortage.take_room(std::mem::take(&mut self.read));
+        }
+    }
+
     /// Has the task woken when memory is not short any more.
     #[cold]
     pub(super) fn wait_for_memory(&mut self, cx: &mut Context<'_>) {
@@ -17,6 +30,21 @@ impl Worker {
     /// Memory is not short any more.
     pub(crate) fn go_on_with_memory(&mut self) {
         std::mem::take(&mut self.waiting_for_memory).into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives back what a burst has left, once a second: half of the spare buffers, the queues of
+    /// links that are at rest, and of an eighth of the sessions, so that many of them hold nobody up.
+    pub(super) fn give_back_memory(&mut self) {
+        self.spare.thin_out();
+        self.links.iter_mut().for_each(|(_, link)| link.shrink());
+        let places = self.sessions.capacity();
+        let from = if self.give_back_from >= places { 0 } else { self.give_back_from };
+        self.give_back_from = from + places.div_ceil(GIVE_BACK_TURNS);
+        for number in from..self.give_back_from.min(places) {
+            if let Some(session) = self.sessions.get_mut(number) {
+                session.replies.shrink();
+            }
+        }
     }
 
     /// Bytes that sessions and links hold because somebody has not read or written all of it.
@@ -94,6 +122,29 @@ impl Worker {
     }
 }
 
+/// Room behind what came of something large that misses so many bytes, though never much more at
+/// once than has come: a length that is only announced costs no memory. Returns how much may be
+/// read now; nothing while memory is short, unless this is only the beginning.
+pub(super) fn make_room(
+    shortage: &Shortage,
+    bytes: &mut BytesMut,
+    mut missing: usize,
+) -> Option<usize> {
+    if !shortage.has_room() {
+        if bytes.len() >= READ_IN_PLACE {
+            return None;
+        }
+        missing = missing.min(READ_IN_PLACE);
+    }
+    let place = bytes.as_ptr();
+    bytes.reserve(missing.min(bytes.len().max(GROW_AT_LEAST)));
+    if place != bytes.as_ptr() {
+        // It may be there twice until the allocator has given the old place back.
+        shortage.take_room(bytes.len());
+    }
+    Some(missing.min(bytes.capacity() - bytes.len()))
+}
+
 /// Bytes of replies that wait for the client to read them.
 fn unread(session: &Session) -> usize {
     session.waiting_bytes()
@@ -125,3 +176,7 @@ fn largest(held: impl Iterator<Item = (usize, usize)>) -> Vec<(usize, u32)> {
 
 /// Who holds less is left alone: that is what a session costs anyway.
 const WORTH_SHEDDING: usize = 4 * 1024;
+/// Turns in which all sessions are asked for what a burst has left; one a second.
+const GIVE_BACK_TURNS: usize = 8;
+/// How much a buffer for something large grows at least.
+const GROW_AT_LEAST: usize = 1024 * 1024;

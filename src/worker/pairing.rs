@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::sessions::{READ_AT_MOST, READ_IN_PLACE, make_room, others_first};
+use super::memory::make_room;
+use super::sessions::{READ_AT_MOST, READ_IN_PLACE, others_first};
 use super::timing::Tally;
 use super::{HEAVY, Worker};
 use crate::reply::slots::Frame;
@@ -45,11 +46,13 @@ impl Worker {
             let Some(socket) = &mut link.socket else { return Poll::Ready(()) };
             let read = match &mut link.partial {
                 Some(partial) if partial.missing >= READ_IN_PLACE => {
-                    if self.shared.shortage.is_on() && partial.bytes.len() >= READ_IN_PLACE {
+                    let shortage = &self.shared.shortage;
+                    let Some(room) = make_room(shortage, &mut partial.bytes, partial.missing)
+                    else {
                         self.wait_for_memory(cx);
                         return Poll::Pending;
-                    }
-                    partial.missing = make_room(&mut partial.bytes, partial.missing);
+                    };
+                    partial.missing = room;
                     ready!(socket.poll_read_onto(cx, &mut partial.bytes, partial.missing))
                         .map(|count| (count, true))
                 }
@@ -61,13 +64,17 @@ impl Worker {
                     if in_place {
                         // Something large comes in, however late.
                         link.silent_since = None;
+                        self.shared.shortage.take_room(count);
                     }
                     let counters = &self.counters.pools[link.pool].shards[link.shard];
                     counters.response_bytes.add(count as u64);
                     let enough = if in_place { READ_AT_MOST } else { self.scratch.len() };
                     match in_place {
                         true => self.take_reply_in_place(number),
-                        false => self.take_replies(number, count),
+                        false => {
+                            self.note_read(count);
+                            self.take_replies(number, count);
+                        }
                     }
                     taken += count;
                     if taken >= enough {

@@ -5,8 +5,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
-
+use super::memory::make_room;
 use super::{ClientPlace, Worker};
 use crate::client::origin::Origin;
 use crate::client::session::{Pause, Session, Special};
@@ -88,11 +87,12 @@ impl Worker {
             }
             let read = match &mut session.input {
                 Some(input) if input.missing >= READ_IN_PLACE => {
-                    if self.shared.shortage.is_on() && input.bytes.len() >= READ_IN_PLACE {
+                    let shortage = &self.shared.shortage;
+                    let Some(room) = make_room(shortage, &mut input.bytes, input.missing) else {
                         self.wait_for_memory(cx);
                         return Poll::Pending;
-                    }
-                    input.missing = make_room(&mut input.bytes, input.missing);
+                    };
+                    input.missing = room;
                     let read = socket.poll_read_onto(cx, &mut input.bytes, input.missing);
                     read.map_ok(|count| (count, true))
                 }
@@ -114,6 +114,7 @@ impl Worker {
                 Ok((count, true)) => {
                     session.heard_at = self.seconds;
                     session.count_read(&self.counters, count);
+                    self.shared.shortage.take_room(count);
                     self.take_in_place(number);
                     taken += count;
                     if taken >= READ_AT_MOST {
@@ -124,6 +125,7 @@ impl Worker {
                 Ok((count, false)) => {
                     session.heard_at = self.seconds;
                     session.count_read(&self.counters, count);
+                    self.note_read(count);
                     self.take_scratch(number, count);
                     taken += count;
                     let session = &self.sessions[number as usize];
@@ -385,19 +387,10 @@ pub(super) fn others_first(cx: &mut Context<'_>) {
     let _ = turn.poll(cx);
 }
 
-/// Room for what is missing, though never much more at once than has come: a length that is
-/// only announced costs no memory. Returns how much may be read now.
-pub(super) fn make_room(bytes: &mut BytesMut, missing: usize) -> usize {
-    bytes.reserve(missing.min(bytes.len().max(GROW_AT_LEAST)));
-    missing.min(bytes.capacity() - bytes.len())
-}
-
 /// From this many missing bytes on, a command or reply is read right behind what came of it.
 pub(crate) const READ_IN_PLACE: usize = 16 * 1024;
 /// So much of something large is read before the others' turn.
 pub(super) const READ_AT_MOST: usize = 1024 * 1024;
-/// How much a buffer for something large grows at least.
-const GROW_AT_LEAST: usize = 1024 * 1024;
 /// So much is read ahead of a client whose last command waits.
 const PAUSE_AT_INPUT: usize = 1024 * 1024;
 /// A client that has this many bytes of replies waiting is not read from.

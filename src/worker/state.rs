@@ -85,6 +85,10 @@ pub struct Worker {
     pub(super) samples: Samples,
     /// Replies dropped because their request had timed out.
     pub(super) late_replies: u64,
+    /// Bytes read into the scratch buffer since the last that the process was told of.
+    pub(super) read: usize,
+    /// Where the next look for memory that a burst left begins.
+    pub(super) give_back_from: usize,
     /// Tasks in the middle of something large that wait until memory is not short any more.
     pub(super) waiting_for_memory: Vec<Waker>,
     /// Which worker it is.
@@ -136,6 +140,8 @@ impl Worker {
                 journal: WorkerJournal::default(),
                 samples: Samples::default(),
                 late_replies: 0,
+                read: 0,
+                give_back_from: 0,
                 waiting_for_memory: Vec::new(),
                 index,
                 shared,
@@ -155,6 +161,7 @@ impl Worker {
         self.end_lasting_strangers();
         self.sample_round_trips();
         self.hotkeys.tick(Instant::now());
+        self.give_back_memory();
         for pool in 0..self.pools.len() {
             self.drop_unused_identities(pool, KEEP_UNUSED);
             self.drop_unused_hubs(pool);

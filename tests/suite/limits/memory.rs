@@ -53,7 +53,7 @@ fn clients_that_do_not_read_give_way_before_memory_is_out() {
         is_over.store(true, Ordering::Relaxed);
         asker.join().expect("it was served")
     });
-    assert!(proxy.peak_memory() < 384 * MIB, "{} bytes at the peak", proxy.peak_memory());
+    assert!(proxy.peak_memory() < 256 * MIB, "{} bytes at the peak", proxy.peak_memory());
     assert!(longest < PATIENCE, "waited {longest:?}");
     proxy.expect_log("client disconnected: it does not read its replies and max_memory is near");
     // Who reads gets all of it, now that there is room.
@@ -85,7 +85,7 @@ fn commands_in_part_give_way_with_an_error_that_names_the_limit() {
             tells.into_iter().filter_map(|tell| tell.join().expect("no panic")).collect();
         assert!(told.iter().any(|error| error.contains("max_memory")), "{told:?}");
     });
-    assert!(proxy.peak_memory() < 192 * MIB, "{} bytes at the peak", proxy.peak_memory());
+    assert!(proxy.peak_memory() < 128 * MIB, "{} bytes at the peak", proxy.peak_memory());
     assert_eq!(proxy.client().command(&["PING"]), Reply::Simple("PONG".into()));
 }
 
@@ -99,22 +99,23 @@ fn memory_goes_back_after_a_peak() {
         assert_eq!(direct.command(&[b"SET", name.as_bytes(), &value]), Reply::ok());
     }
     let proxy = start(&shard, "4gb");
-    peak(&proxy, 2);
+    peak(&proxy, 2, 0);
     thread::sleep(Duration::from_secs(3));
     let at_rest = proxy.memory();
-    peak(&proxy, 100);
-    assert!(proxy.peak_memory() > 4 * at_rest, "that was no peak: {}", proxy.peak_memory());
+    peak(&proxy, 100, 4 * at_rest);
     eventually("memory goes back", || proxy.memory() < at_rest + at_rest / 5);
 }
 
-/// So many clients ask for what is large, medium and small, wait, and read it.
-fn peak(proxy: &Proxy, clients: usize) {
+/// So many clients ask for what is large, medium and small, wait, for the large until the proxy has
+/// so much memory, and read it.
+fn peak(proxy: &Proxy, clients: usize, enough: u64) {
     for (key, times) in [("large", 1), ("medium", 100), ("small", 1000)] {
         let mut all: Vec<Client> = (0..clients).map(|_| proxy.client()).collect();
         for client in &mut all {
             client.send(&encode(&["GET", key]).repeat(times));
         }
         thread::sleep(Duration::from_millis(300));
+        eventually("a peak", || key != "large" || proxy.memory() > enough);
         for client in &mut all {
             for _ in 0..times {
                 assert!(!client.read_reply().bytes().is_empty());
